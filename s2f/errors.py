@@ -1,0 +1,27 @@
+"""The one error that s2f raises for bad input: a single sentence that says got, expected, remedy."""
+
+from __future__ import annotations
+
+
+class S2FError(Exception):
+    """Bad input or a missing piece, said in one sentence; the next call works."""
+
+
+class ImageError(S2FError):
+    """A picture that cannot be read."""
+
+
+class ModelError(S2FError):
+    """A model folder, repository or checkpoint that cannot be trusted or loaded."""
+
+
+class ExpressionError(S2FError):
+    """An expression, action unit or preset that does not exist or is out of range."""
+
+
+class CorpusError(S2FError):
+    """A corpus or a source of one that cannot be read or written."""
+
+
+class Cancelled(S2FError):
+    """The caller asked a running pipeline to stop."""
