@@ -55,7 +55,7 @@ SIDES = ("_L", "_R")
 
 
 def sided(weights: Mapping[str, float]) -> dict[str, float]:
-    """{"AU12": .8} -> {"AU12_L": .8, "AU12_R": .8}; one-piece units, and those with a side, stay as they are."""
+    """{"AU12": .8} -> {"AU12_L": .8, "AU12_R": .8}; one-piece and one-sided units stay as they are."""
     out: dict[str, float] = {}
     for name, weight in weights.items():
         for full in [name + side for side in SIDES] if name in UNITS and UNITS[name][1] else [name]:
@@ -68,7 +68,7 @@ ACTION_UNITS: tuple[str, ...] = tuple(sided(dict.fromkeys(UNITS, 0.0)))
 
 @dataclass(frozen=True)
 class Variant:
-    """One way in which people show a class: its share, its units, and units that may join (chance, weight)."""
+    """One way in which people show a class: its share, its units, those that may join (chance, weight)."""
 
     share: float
     core: Mapping[str, float]
