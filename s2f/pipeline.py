@@ -1,0 +1,345 @@
+"""SketchToFace: a drawing becomes a face, the face takes an expression, and the result may be restored.
+
+    drawing ──prepare──▶ sketch ──drawer──▶ face ──editor(action units)──▶ edited ──restorer──▶ restored
+
+The three roles are signatures, and anything callable with that signature fits:
+`drawer(sketch) → face`, `editor(face, action_units) → face`, `restorer(face) → face`, all on float32 NCHW in
+[-1, 1]. An editor whose attribute `condition` is "classes" is given the seven class weights instead of action
+units. A drawer that samples takes a keyword `generator`: a list with one `torch.Generator` per picture.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from PIL import Image
+
+from .errors import Cancelled, ModelError, S2FError
+from .expression import Expression
+from .image import load_image, resize, to_pil, to_tensor
+from .sketch import STEPS, Sketch, prepare
+
+if TYPE_CHECKING:
+    import torch
+
+ROLES = ("drawer", "editor", "restorer")
+BUNDLED = Path(__file__).parent / "weights"
+BATCH = 8
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one drawing became. `image` is the last picture made."""
+
+    sketch: Sketch
+    face: Image.Image
+    edited: Image.Image | None
+    restored: Image.Image | None
+    expression: Expression | None
+    seed: int
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Image.Image:
+        return self.restored or self.edited or self.face
+
+    @property
+    def report(self) -> str:
+        """What was done to the drawing before it was drawn from, in sentences."""
+        return str(self.sketch)
+
+
+class SketchToFace:
+    """Draw a face, get a photograph of it, choose its expression.
+
+    >>> pipe = SketchToFace.from_pretrained("org/name")
+    >>> result = pipe("drawing.png", expression="happy:0.8", seed=7)
+    >>> result.image.save("happy.png")
+    """
+
+    def __init__(
+        self,
+        drawer: Callable[..., Any] | None = None,
+        editor: Callable[..., Any] | None = None,
+        restorer: Callable[..., Any] | None = None,
+        *,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        size: int | None = None,
+    ) -> None:
+        self.device = pick_device(device)
+        self.dtype = pick_dtype(dtype, self.device)
+        self.drawer, self.editor, self.restorer = (self._place(m) for m in (drawer, editor, restorer))
+        own = next((m.size for m in (drawer, editor) if isinstance(getattr(m, "size", None), int)), 512)
+        self.size = size or own
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path_or_repo: str | Path | None = None,
+        *,
+        drawer: str | Path | Callable[..., Any] | None = None,
+        editor: str | Path | Callable[..., Any] | None = None,
+        restorer: str | Path | Callable[..., Any] | None = None,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        size: int | None = None,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+    ) -> SketchToFace:
+        """Assemble from one folder or repository with `drawer/`, `editor/`, `restorer/`, or role by role."""
+        from .hub import snapshot
+        from .models import load_model
+
+        fetch = {"cache_dir": cache_dir, "token": token, "local_files_only": local_files_only}
+        models: dict[str, Any] = {"drawer": drawer, "editor": editor, "restorer": restorer}
+        if path_or_repo is None and all(m is None for m in models.values()):
+            path_or_repo = BUNDLED
+            if not any((BUNDLED / role / "config.json").exists() for role in ROLES):
+                raise ModelError(
+                    "got no model and no weights come with this version, expected the name of one; "
+                    "give a folder or repository to from_pretrained, or drawer=, editor=, restorer="
+                )
+        if path_or_repo is not None:
+            source = snapshot(path_or_repo, revision=revision, **fetch)
+            found = [role for role in ROLES if source.has(f"{role}/config.json")]
+            if not found:
+                kind = "a single model" if source.has("config.json") else "no model"
+                raise ModelError(
+                    f"got {kind} at {path_or_repo}, expected drawer/, editor/ or restorer/ there; "
+                    "pass a single model as drawer=, editor= or restorer="
+                )
+            for role in found:
+                if models[role] is None:
+                    models[role] = load_model(source, subfolder=role)
+        for role, model in models.items():
+            if isinstance(model, str | Path):
+                models[role] = load_model(model, revision=None if path_or_repo else revision, **fetch)
+        return cls(**models, device=device, dtype=dtype, size=size)
+
+    def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> None:
+        """Write every model into its role's folder, ready for `from_pretrained`."""
+        for role in ROLES:
+            model = getattr(self, role)
+            if model is not None:
+                if not hasattr(model, "save_pretrained"):
+                    raise ModelError(
+                        f"got a plain {type(model).__name__} as {role}, expected a model of s2f.MODELS; "
+                        "save it yourself"
+                    )
+                model.save_pretrained(Path(folder) / role, dtype=dtype)
+
+    @overload
+    def __call__(self, drawing: list[Any] | tuple[Any, ...], **options: Any) -> list[Result]: ...
+    @overload
+    def __call__(self, drawing: Any, **options: Any) -> Result: ...
+    def __call__(
+        self,
+        drawing: Any,
+        *,
+        expression: str | Expression | None = None,
+        restore: bool = False,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        prepare_steps: Iterable[str] = STEPS,
+        progress: Progress | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> Result | list[Result]:
+        """One drawing (path, bytes, array, tensor or PIL image) gives one result, a list of them a list.
+
+        Picture n of a list is made from `seed + n`. `progress(done, total, what)` is told of each step;
+        `cancel()` is asked between steps, and its yes raises `Cancelled`.
+        """
+        # 1. Check what was asked before any work is done
+        drawings = list(drawing) if isinstance(drawing, list | tuple) else [drawing]
+        wanted = Expression.parse(expression) if isinstance(expression, str) else expression
+        self._need("drawer")
+        if wanted is not None:
+            self._need("editor")
+        if restore:
+            self._need("restorer")
+        first_seed = _first_seed(seed, generator)
+        seeds = [first_seed + n for n in range(len(drawings))]
+        steps = _Steps(1 + 1 + (wanted is not None) + restore, progress, cancel)
+
+        # 2. Clean and frame the drawings
+        steps.begin("preparing the drawing")
+        sketches = [prepare(d, size=self.size, steps=prepare_steps) for d in drawings]
+        # 3. Draw the faces
+        steps.begin("drawing the face")
+        faces = self._run("drawer", [s.image for s in sketches], seeds=seeds, mode="L", steps=steps)
+        # 4. Give them the expression
+        edited: list[Image.Image | None] = [None] * len(faces)
+        if wanted is not None:
+            steps.begin("changing the expression")
+            edited = [*self._run("editor", faces, expression=wanted, steps=steps)]
+        # 5. Restore
+        restored: list[Image.Image | None] = [None] * len(faces)
+        if restore:
+            steps.begin("restoring")
+            restored = [
+                *self._run("restorer", [e or f for e, f in zip(edited, faces, strict=True)], steps=steps)
+            ]
+        # 6. Hand over
+        timings = steps.finish()
+        results = [
+            Result(s, f, e, r, wanted, n, timings)
+            for s, f, e, r, n in zip(sketches, faces, edited, restored, seeds, strict=True)
+        ]
+        return results if isinstance(drawing, list | tuple) else results[0]
+
+    def express(
+        self, face: Any, expression: str | Expression, *, cancel: Callable[[], bool] | None = None
+    ) -> Image.Image:
+        """Give one framed photograph of a face another expression."""
+        self._need("editor")
+        wanted = Expression.parse(expression) if isinstance(expression, str) else expression
+        picture = resize(load_image(face), self.size)
+        return self._run("editor", [picture], expression=wanted, steps=_Steps(1, None, cancel))[0]
+
+    def _place(self, model: Any) -> Any:
+        return model.to(self.device, self.dtype).eval() if hasattr(model, "state_dict") else model
+
+    def _need(self, role: str) -> None:
+        if getattr(self, role) is None:
+            have = ", ".join(r for r in ROLES if getattr(self, r) is not None) or "no model at all"
+            raise ModelError(
+                f"got {have}, expected {'an' if role == 'editor' else 'a'} {role} for this; "
+                f"load one with from_pretrained({role}=...)"
+            )
+
+    def _run(
+        self,
+        role: str,
+        pictures: Sequence[Image.Image],
+        *,
+        steps: _Steps,
+        seeds: Sequence[int] | None = None,
+        expression: Expression | None = None,
+        mode: Literal["RGB", "L"] = "RGB",
+    ) -> list[Image.Image]:
+        """Pictures → model → pictures, a few at a time; the same for every role."""
+        import torch
+
+        model = getattr(self, role)
+        out: list[Image.Image] = []
+        for start in range(0, len(pictures), BATCH):
+            steps.check()
+            x = to_tensor(pictures[start : start + BATCH], mode).to(self.device, self.dtype)
+            arguments: list[Any] = [x]
+            keywords: dict[str, Any] = {}
+            if expression is not None:
+                by_class = getattr(model, "condition", "action_units") == "classes"
+                target = torch.from_numpy(expression.labels() if by_class else expression.vector())
+                arguments.append(target.to(self.device, self.dtype).expand(len(x), -1))
+            if seeds is not None and _takes_generator(model):
+                keywords["generator"] = [
+                    torch.Generator().manual_seed(s) for s in seeds[start : start + BATCH]
+                ]
+            try:
+                with torch.inference_mode():
+                    y = model(*arguments, **keywords)
+            except torch.OutOfMemoryError as error:
+                raise ModelError(
+                    f"got no memory for {len(x)} pictures of {x.shape[-1]} pixels on {self.device}, "
+                    "expected room for them; give fewer or smaller pictures, or device='cpu'"
+                ) from error
+            out += to_pil(y)
+        return out
+
+
+class _Steps:
+    """Where a call stands: tells `progress`, asks `cancel`, and keeps the seconds of each step."""
+
+    def __init__(self, total: int, progress: Progress | None, cancel: Callable[[], bool] | None) -> None:
+        self.total, self.progress, self.cancel = total, progress, cancel
+        self.seconds: dict[str, float] = {}
+        self.name, self.since = "", 0.0
+
+    def begin(self, name: str) -> None:
+        self._close()
+        self.check()
+        if self.progress:
+            self.progress(len(self.seconds), self.total, name)
+        self.name, self.since = name, time.perf_counter()
+
+    def check(self) -> None:
+        if self.cancel and self.cancel():
+            raise Cancelled(
+                f"stopped before {self.name or 'the start'} was done, as asked; call again to go on"
+            )
+
+    def finish(self) -> dict[str, float]:
+        self._close()
+        if self.progress:
+            self.progress(self.total, self.total, "done")
+        return self.seconds
+
+    def _close(self) -> None:
+        if self.name:
+            self.seconds[self.name] = time.perf_counter() - self.since
+
+
+def pick_device(device: str | torch.device | None = None) -> torch.device:
+    """The device asked for, or the best one here: CUDA, then Apple's MPS, then the CPU."""
+    import torch
+
+    have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device is None:
+        return torch.device(next(name for name, there in have.items() if there))
+    try:
+        wanted = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise S2FError(f"got device {device!r}, expected one of cpu, cuda, cuda:N, mps; choose one") from None
+    count = torch.cuda.device_count() if wanted.type == "cuda" else 1
+    if not have.get(wanted.type) or (wanted.index or 0) >= count:
+        here = ", ".join(name for name, there in have.items() if there)
+        raise S2FError(f"got device {device!s}, expected one that is here ({here}); choose one of them")
+    return wanted
+
+
+def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
+    """The precision asked for; else bfloat16 on an accelerator that does it well, float32 elsewhere."""
+    import torch
+
+    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if dtype is None:
+        good = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if good else torch.float32
+    chosen = names.get(dtype) if isinstance(dtype, str) else dtype
+    if chosen not in names.values():
+        raise S2FError(f"got dtype {dtype!r}, expected one of {', '.join(names)}; choose one")
+    return chosen
+
+
+def _first_seed(seed: int | None, generator: torch.Generator | None) -> int:
+    import torch
+
+    if seed is not None and generator is not None:
+        raise S2FError("got both seed and generator, expected one of them; leave the other out")
+    if generator is not None:
+        return int(torch.randint(2**31, (), generator=generator, device=generator.device))
+    if seed is None:
+        return int(torch.randint(2**31, ()))
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63 - 2**31:
+        raise S2FError(
+            f"got seed {seed!r}, expected a whole number of 0 or more; give one, or none for chance"
+        )
+    return seed
+
+
+def _takes_generator(model: Callable[..., Any]) -> bool:
+    call = getattr(model, "forward", model)
+    try:
+        return "generator" in inspect.signature(call).parameters
+    except (TypeError, ValueError):
+        return False
