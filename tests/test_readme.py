@@ -1,0 +1,110 @@
+"""The README keeps its word: its front matter is a Space's, and its snippets run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import draw_face
+from tests.miniature import write_pack
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text("utf-8")
+# Emptied of HF_* so that a snippet which reaches out is refused by the client itself.
+ENV = {k: v for k, v in os.environ.items() if not k.startswith("HF_")} | {"HF_HUB_OFFLINE": "1"}
+
+
+def front_matter() -> dict[str, str]:
+    block = re.match(r"---\n(.*?)\n---\n", TEXT, re.S)
+    assert block, "the README does not begin with front matter"
+    return dict(re.findall(r"^(\w+): ?(.*)$", block.group(1), re.M))
+
+
+def snippets(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.S)
+
+
+def test_front_matter_is_what_a_space_needs() -> None:
+    head = front_matter()
+    needed = (
+        "title emoji sdk sdk_version app_file python_version license models datasets tags short_description"
+    )
+    assert set(needed.split()) <= set(head)
+    pin = re.search(r"^gradio==(.+)$", (ROOT / "requirements.txt").read_text("utf-8"), re.M)
+    assert pin
+    assert head["sdk_version"] == pin.group(1)
+    assert (ROOT / head["app_file"]).exists()
+    assert len(head["short_description"]) <= 60
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert f'license = "{head["license"]}"'.lower() in project.lower()
+    assert f'requires-python = ">={head["python_version"].strip(chr(34))}"' in project
+
+
+def test_make_commands_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for line in snippets("sh")[0].splitlines():
+        target = line.split("#")[0].split()[1]
+        assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the snippets name: a photo, a drawing, a model, packed sources."""
+    import torch
+
+    from s2f import SketchToFace
+    from s2f.models import MODELS
+
+    folder = tmp_path_factory.mktemp("desk")
+    Image.radial_gradient("L").convert("RGB").save(folder / "photo.jpg")
+    draw_face().save(folder / "drawing.png")
+    torch.manual_seed(0)
+    tiny = SketchToFace(MODELS["pix2pix"](width=4), MODELS["stargan"](width=4, blocks=1), device="cpu")
+    tiny.save_pretrained(folder / "my-model")
+    write_pack(folder / "pack")
+    return folder
+
+
+def test_command_line_snippets_run(desk: Path) -> None:
+    commands = [shlex.split(line, comments=True) for text in snippets("sh") for line in text.splitlines()]
+    commands = [words for words in commands if words and words[0] == "s2f"]
+    assert len(commands) >= 5
+    draw_face().save(desk / "drawing.png")
+    for words in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=desk,
+            env=ENV | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, (words, done.stderr)
+        if words[1] == "sketch":
+            draw_face().save(desk / "drawing.png")  # the doctor of the next line wants a face
+
+
+def test_python_snippets_run(desk: Path) -> None:
+    codes = snippets("python")
+    assert len(codes) >= 3
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(codes)],
+        cwd=desk,
+        env=ENV | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (desk / "face.png").exists()
+    assert (desk / "wink.png").exists()
