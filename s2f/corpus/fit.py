@@ -1,0 +1,209 @@
+"""A framed portrait and its landmarks -> a fitted head, with all that a renderer can prepare: a Person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from . import points as at
+from .eyes import Eye, cut_eye, resized
+from .folds import fold_maps
+from .geometry import SIZE, curve, rescaled, solve_camera, thin_plate
+from .kit import GUMS, LOWER_TEETH, SKIN, UPPER_TEETH, Kit
+from .outline import hair_outline
+from .portraits import Face
+
+# soft outlines (hairline, jaw, cheeks, brows) bind the fit less than eyes, nose and mouth
+_LOOSE = (((71, 87), 0.5), ((109, 189), 0.25), ((158, 179), 0.5))
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One fitted identity at one picture size; arrays are in pixels of that size."""
+
+    size: int
+    kit: Kit = field(repr=False)
+    image: np.ndarray  # (size,size,3) uint8 RGB, the neutral photograph
+    landmarks: np.ndarray  # (189,2)
+    mesh: np.ndarray  # (n,3) the neutral head: y down, z towards the camera
+    source: np.ndarray  # (n,2) where each vertex samples the photograph
+    lip_parting: (
+        np.ndarray
+    )  # (n,) added to source y once the lips part: their rims take lip colour, not the dark seam
+    view: np.ndarray  # (3,3) kit centimetres -> pixels
+    pivot: np.ndarray  # (3,) what the head turns about
+    riders: np.ndarray  # (189,4) the vertices each landmark rides on ...
+    rider_weights: np.ndarray  # (189,4) ... and their shares
+    eyes: tuple[Eye, Eye]
+    closing: tuple[float, float]  # how much of the kit's blink shuts each eye exactly
+    folds: np.ndarray  # (groups, size/2, size/2) log-luminance creases
+    skin: np.ndarray  # (size,size) uint8: where relighting may act, the face without hair and backdrop
+    outline: np.ndarray  # (56,2) hair silhouette from ear to ear
+    white: float  # luminance of the whites of the eyes: the photograph's exposure gauge
+    residual: (
+        float  # mean distance of landmarks from the fitted head before the spline closed it, in eye distances
+    )
+
+    @property
+    def centimetre(self) -> float:
+        return float(np.linalg.norm(self.view[0]))
+
+
+def fit(face: Face, kit: Kit, size: int = SIZE) -> Person:
+    landmarks = np.asarray(face.landmarks, float)
+    mesh, view, residual = _fit_mesh(landmarks, kit)
+    _seat_teeth(mesh, landmarks, kit, float(np.linalg.norm(view[0])))
+    ids, weights = _riders(mesh, landmarks, kit)
+    eyes = (cut_eye(face.image, landmarks, 0), cut_eye(face.image, landmarks, 1))
+    temple = np.isin(kit.anchored, range(109, 115))
+    depth = mesh[kit.anchors[temple], 2].mean() - 1.2 * np.linalg.norm(view[0])
+    half = rescaled(landmarks, 0.5)
+    person = Person(
+        size=SIZE,
+        kit=kit,
+        image=np.ascontiguousarray(face.image),
+        landmarks=landmarks,
+        mesh=mesh,
+        source=mesh[:, :2].copy(),
+        lip_parting=_lip_parting(mesh, landmarks, kit),
+        view=view,
+        pivot=np.array([landmarks[[109, 112], 0].mean(), landmarks[[119, 124], 1].mean(), depth]),
+        riders=ids,
+        rider_weights=weights,
+        eyes=eyes,
+        closing=(_closing(landmarks, kit, view, 0), _closing(landmarks, kit, view, 1)),
+        folds=fold_maps(half, SIZE // 2, 1.0, np.random.default_rng(int(landmarks.sum()))),
+        skin=_skin_mask(landmarks),
+        outline=hair_outline(face.image, (landmarks[18] + landmarks[27]) / 2),
+        white=float(np.mean([np.percentile(eye.texture.mean(-1), 75) for eye in eyes])),
+        residual=residual,
+    )
+    return at_size(person, size)
+
+
+def at_size(person: Person, size: int) -> Person:
+    """The same person prepared for another picture size."""
+    if size == person.size:
+        return person
+    factor = size / person.size
+    return replace(
+        person,
+        size=size,
+        image=cv2.resize(person.image, (size, size), interpolation=_filter(factor)),
+        landmarks=rescaled(person.landmarks, factor),
+        mesh=rescaled(person.mesh, factor),
+        source=rescaled(person.source, factor),
+        lip_parting=person.lip_parting * factor,
+        view=person.view * factor,
+        pivot=rescaled(person.pivot, factor),
+        eyes=(resized(person.eyes[0], factor), resized(person.eyes[1], factor)),
+        folds=np.stack(
+            [cv2.resize(m, (size // 2, size // 2), interpolation=_filter(factor)) for m in person.folds]
+        ),
+        skin=cv2.resize(person.skin, (size, size), interpolation=_filter(factor)),
+        outline=rescaled(person.outline, factor),
+    )
+
+
+def _filter(factor: float) -> int:
+    return int(cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+
+
+def folded(person: Person) -> bool:
+    """Whether the head folds over itself, as when landmarks contradict each other: do not use it."""
+    kit, lm = person.kit, person.landmarks
+    for side in (0, 1):
+        upper, lower = (lm[list(ids)][1:-1, 1] for ids in (at.UPPER_LID[side], at.LOWER_LID[side]))
+        if (upper >= lower).any():
+            return True
+    if (lm[94:99, 1] > lm[99:104, 1] + 1).any():
+        return True
+    front = np.abs(kit.vertices[kit.anchors][:, 0]).max()
+    skin = kit.triangles[kit.part == SKIN]
+    inner = (np.abs(kit.vertices[skin, 0]).max(1) < 0.8 * front) & ~kit.lips[skin].any(1)
+    skin = skin[inner]
+
+    def area(xy: np.ndarray) -> np.ndarray:
+        a, b, c = (xy[skin[:, k]] for k in range(3))
+        return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+
+    flat = kit.vertices @ person.view.T
+    before, after = area(flat), area(person.mesh)
+    flipped = (np.sign(before) != np.sign(after)) & (np.abs(after) > 0.05 * np.abs(before).mean())
+    return bool(flipped.sum() > 0.01 * len(skin))
+
+
+def _fit_mesh(landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray, float]:
+    """(mesh in pixels, view, residual): pose and identity first, then a spline onto the landmarks."""
+    weight = np.ones(len(kit.anchored))
+    for (first, end), value in _LOOSE:
+        weight[(kit.anchored >= first) & (kit.anchored < end)] = value
+    target = landmarks[kit.anchored]
+    view, shift, mix = solve_camera(kit.vertices[kit.anchors], kit.identity[:, kit.anchors], target, weight)
+    mesh = (kit.vertices + np.tensordot(mix.astype(np.float32), kit.identity, 1)) @ view.T
+    mesh[:, :2] += shift
+    missing = target - mesh[kit.anchors, :2]
+    residual = np.linalg.norm(missing, axis=1).mean() / np.linalg.norm(landmarks[1] - landmarks[0])
+    grid = (0, 0.5, 1)
+    edge = np.array([(x, y) for x in grid for y in grid if (x, y) != (0.5, 0.5)]) * SIZE
+    known = np.vstack([mesh[kit.anchors, :2], edge])
+    mesh[:, :2] += thin_plate(known, np.vstack([missing, np.zeros_like(edge)]), mesh[:, :2])
+    return mesh, view, float(residual)
+
+
+def _seat_teeth(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit, centimetre: float) -> None:
+    """Incisal edges just below the lip line, each jaw's gums with its teeth."""
+    line = landmarks[[96, 101], 1].mean() + 0.22 * centimetre
+    gums = np.zeros(len(mesh), bool)
+    gums[kit.vertices_of(GUMS)] = True
+    for part, tip, jaw in ((UPPER_TEETH, np.max, kit.lower < 0.3), (LOWER_TEETH, np.min, kit.lower >= 0.3)):
+        teeth = kit.vertices_of(part)
+        front = teeth[np.abs(kit.vertices[teeth, 0]) < 0.8]
+        moved = gums & jaw
+        moved[teeth] = True
+        mesh[moved, 1] += line - tip(mesh[front, 1])
+
+
+def _lip_parting(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit) -> np.ndarray:
+    left, right = landmarks[87, 0], landmarks[93, 0]
+    x, y = mesh[:, 0], mesh[:, 1]
+    gap = 2.6 * np.clip(np.minimum(x - left, right - x) / (0.18 * (right - left)), 0, 1)
+    slit = kit.lips & (x > left) & (x < right)
+    upper, lower = slit & (kit.lower < 0.5), slit & (kit.lower >= 0.5)
+    out = np.zeros(len(mesh))
+    above = curve(landmarks[list(at.LIP_SEAM_UPPER)], x) - gap
+    below = curve(landmarks[list(at.LIP_SEAM_LOWER)], x) + gap
+    out[upper] = np.minimum(above - y, 0)[upper]
+    out[lower] = np.maximum(below - y, 0)[lower]
+    return out
+
+
+def _riders(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray]:
+    skin = kit.vertices_of(SKIN)
+    ids = skin[cKDTree(mesh[skin, :2]).query(landmarks, 4)[1]]
+    pinned = np.isin(kit.anchored, at.PINNED)
+    ids[kit.anchored[pinned]] = kit.anchors[pinned][:, None]
+    weights = 1 / (1 + ((mesh[ids, :2] - landmarks[:, None]) ** 2).sum(-1))
+    return ids, weights / weights.sum(1, keepdims=True)
+
+
+def _closing(landmarks: np.ndarray, kit: Kit, view: np.ndarray, side: int) -> float:
+    """The kit's blink was made for its own eye: how much of it brings these lids together."""
+    from ..expression import ACTION_UNITS
+
+    unit = ACTION_UNITS.index("AU43" + ("_R", "_L")[side])
+    vertex = dict(zip(kit.anchored.tolist(), kit.anchors.tolist(), strict=True))
+    upper, lower = at.UPPER_LID[side][1:-1], at.LOWER_LID[side][1:-1]
+    drop = kit.moves[unit] @ view[1]
+    travel = np.mean([drop[vertex[i]] for i in upper]) - np.mean([drop[vertex[i]] for i in lower])
+    opening = landmarks[list(lower), 1].mean() - landmarks[list(upper), 1].mean()
+    return float(np.clip(opening / max(travel, 1e-6), 0.5, 2.0))
+
+
+def _skin_mask(landmarks: np.ndarray) -> np.ndarray:
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillPoly(mask, [landmarks[list(at.FACE_RING)].round().astype(np.int32)], 255)
+    return cv2.GaussianBlur(cv2.erode(mask, np.ones((11, 11), np.uint8)), (0, 0), 4.8)

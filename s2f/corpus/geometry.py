@@ -1,0 +1,144 @@
+"""Curves, splines, fills and cameras: the small mathematics under the face fitter and the renderer."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numba import njit
+
+SIZE = 512
+_NOTHING = np.empty(0, np.float32)
+
+
+def rescaled(points: np.ndarray, factor: float) -> np.ndarray:
+    """Pixel-centre coordinates in an image `factor` times the size; a third column (depth) scales plainly."""
+    out = points * factor
+    out[..., :2] += (factor - 1) / 2
+    return out
+
+
+def catmull_rom(points: np.ndarray, count: int) -> np.ndarray:
+    """`count` points of the smooth line through a handful of points, ends held."""
+    last = len(points) - 1
+    t = np.linspace(0, last, count)
+    start = np.minimum(t.astype(int), last - 1)
+    f = (t - start)[:, None]
+    a, b, c, d = (points[np.clip(start + k, 0, last)] for k in (-1, 0, 1, 2))
+    return 0.5 * (2 * b + (c - a) * f + (2 * a - 5 * b + 4 * c - d) * f**2 + (3 * b - a - 3 * c + d) * f**3)
+
+
+def curve(points: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Smooth y(x) through points that run from left to right, ends held."""
+    line = catmull_rom(points, 8 * len(points))
+    return np.interp(x, line[:, 0], line[:, 1])
+
+
+def push_pull(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Fill (h, w, c) `values` where `weight` is 0, from ever coarser averages of where it is 1."""
+    levels = [(values * weight[..., None], weight)]
+    while min(levels[-1][1].shape) > 1:
+        total, share = levels[-1]
+        size = (max(1, share.shape[1] // 2), max(1, share.shape[0] // 2))
+        smaller = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
+        levels.append(
+            (
+                smaller.reshape(size[1], size[0], -1),
+                cv2.resize(share, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0]),
+            )
+        )
+    total, share = levels[-1]
+    out = total / np.maximum(share, 1e-6)[..., None]
+    for total, share in levels[-2::-1]:
+        h, w = share.shape
+        coarse = cv2.resize(out, (w, h), interpolation=cv2.INTER_LINEAR).reshape(h, w, -1)
+        trust = np.minimum(share * 1.6, 1)[..., None]
+        out = total / np.maximum(share, 1e-6)[..., None] * trust + coarse * (1 - trust)
+    return out
+
+
+@njit(cache=True)
+def _radial_sum(query: np.ndarray, centres: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+    for i in range(len(query)):
+        sx = 0.0
+        sy = 0.0
+        for j in range(len(centres)):
+            dx = query[i, 0] - centres[j, 0]
+            dy = query[i, 1] - centres[j, 1]
+            r2 = dx * dx + dy * dy
+            if r2 > 1e-12:
+                u = 0.5 * r2 * np.log(r2)
+                sx += u * weights[j, 0]
+                sy += u * weights[j, 1]
+        out[i, 0] += sx
+        out[i, 1] += sy
+
+
+def thin_plate(
+    points: np.ndarray, moves: np.ndarray, query: np.ndarray, smooth: float = 0.3, scale: float = 1 / SIZE
+) -> np.ndarray:
+    """The thin-plate spline through `moves` at `points`, at `query`; `scale` brings pixels to about 1."""
+    points, query = points * scale, np.ascontiguousarray(query * scale)
+    n = len(points)
+    r2 = ((points[:, None] - points[None]) ** 2).sum(-1)
+    plane = np.hstack([np.ones((n, 1)), points])
+    system = np.zeros((n + 3, n + 3))
+    system[:n, :n] = 0.5 * r2 * np.log(np.maximum(r2, 1e-12)) + smooth * 1e-4 * np.eye(n)
+    system[:n, n:], system[n:, :n] = plane, plane.T
+    weights = np.linalg.solve(system, np.vstack([moves, np.zeros((3, 2))]))
+    out = weights[n] + query @ weights[n + 1 :]
+    _radial_sum(query, np.ascontiguousarray(points), np.ascontiguousarray(weights[:n]), out)
+    return out
+
+
+def rolled(xy: np.ndarray, degrees: float | np.ndarray, pivot: np.ndarray) -> np.ndarray:
+    """Points turned clockwise (on screen) about `pivot`; every point may have its own angle."""
+    angle = np.radians(degrees)
+    x, y = xy[..., 0] - pivot[0], xy[..., 1] - pivot[1]
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([cos * x - sin * y + pivot[0], sin * x + cos * y + pivot[1]], -1)
+
+
+def rotation(yaw: float, pitch: float) -> np.ndarray:
+    a, b = np.radians(yaw), np.radians(pitch)
+    turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    nod = np.array([[1, 0, 0], [0, np.cos(b), np.sin(b)], [0, -np.sin(b), np.cos(b)]])
+    return turn @ nod
+
+
+def smoothstep(x: np.ndarray) -> np.ndarray:
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def solve_camera(
+    points: np.ndarray, modes: np.ndarray, target: np.ndarray, weight: np.ndarray, rounds: int = 6
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(3x3 view, 2-D shift, mode weights): scaled orthography and identity by alternating least squares.
+
+    `points` are (n, 3) mean positions, `modes` (k, n, 3) their identity modes, `target` (n, 2) pixels.
+    """
+    points, modes = points.astype(float), modes.astype(float)
+    mix = np.zeros(len(modes))
+    doubled = np.repeat(weight, 2)[:, None] ** 2
+    ridge = 0.08 * len(points) * np.eye(len(modes))
+    for _ in range(rounds):
+        shape = points + np.tensordot(mix, modes, 1)
+        system = np.hstack([shape, np.ones((len(shape), 1))])
+        affine = np.linalg.lstsq(system * weight[:, None], target * weight[:, None], rcond=None)[0][:3].T
+        scale = (np.linalg.norm(affine[0]) + np.linalg.norm(affine[1])) / 2
+        right = affine[0] / np.linalg.norm(affine[0])
+        down = affine[1] - right * (affine[1] @ right)
+        down /= np.linalg.norm(down)
+        view = scale * np.stack([right, down, np.cross(right, down)])
+        view[2] *= np.sign(view[2, 2])
+        shift = (weight[:, None] * (target - shape @ view[:2].T)).sum(0) / weight.sum()
+        seen = np.einsum("ij,kvj->vik", view[:2], modes).reshape(-1, len(modes))
+        residual = (target - points @ view[:2].T - shift).ravel()
+        mix = np.linalg.solve((seen * doubled).T @ seen + ridge, (seen * doubled).T @ residual)
+    return view, shift, mix
+
+
+def sampled(image: np.ndarray, where: np.ndarray, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
+    """`image` at the (h, w, 2) positions `where`, the borders repeated; strided slices are copied first."""
+    where = np.ascontiguousarray(where, np.float32)
+    return cv2.remap(image, where, _NOTHING, interpolation, borderMode=cv2.BORDER_REPLICATE)
