@@ -112,7 +112,7 @@ def write(image: Image.Image, path: Path) -> None:
         aside.replace(path)
     except OSError as error:
         raise S2FError(
-            f"got {path} to write ({error.strerror or error}), expected a place with room; choose another --out"
+            f"got {path} to write ({error.strerror or error}), expected room to write; choose another --out"
         ) from None
     finally:
         aside.unlink(missing_ok=True)

@@ -77,34 +77,32 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_command_line_snippets_run(desk: Path) -> None:
-    commands = [shlex.split(line, comments=True) for text in snippets("sh") for line in text.splitlines()]
-    commands = [words for words in commands if words and words[0] == "s2f"]
+@pytest.fixture(scope="module")
+def commands(desk: Path) -> list[tuple[list[str], subprocess.CompletedProcess[str]]]:
+    """Every `s2f` line of the README, run in its order."""
+    lines = [shlex.split(line, comments=True) for text in snippets("sh") for line in text.splitlines()]
+    return [(words, run(["-m", *words], desk)) for words in lines if words and words[0] == "s2f"]
+
+
+def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    if "prepare" in words:
+        draw_face().save(folder / "drawing.png")  # the line before made a drawing of a photograph of nothing
+    env = ENV | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, *words], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+
+
+def test_command_line_snippets_run(commands) -> None:
     assert len(commands) >= 5
-    draw_face().save(desk / "drawing.png")
-    for words in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=desk,
-            env=ENV | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-        )
+    for words, done in commands:
         assert done.returncode == 0, (words, done.stderr)
-        if words[1] == "sketch":
-            draw_face().save(desk / "drawing.png")  # the doctor of the next line wants a face
 
 
-def test_python_snippets_run(desk: Path) -> None:
+def test_python_snippets_run(desk: Path, commands) -> None:
     codes = snippets("python")
     assert len(codes) >= 3
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(codes)],
-        cwd=desk,
-        env=ENV | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    done = run(["-c", "\n".join(codes)], desk)
     assert done.returncode == 0, done.stderr
     assert (desk / "face.png").exists()
     assert (desk / "wink.png").exists()
