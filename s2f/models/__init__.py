@@ -1,0 +1,55 @@
+"""The models, each one paper in one file, by the name under which the command line knows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import ModelError
+from ..hub import HubMixin, Snapshot, class_and_arguments, snapshot
+from .classifier import Classifier
+from .pix2pix import PatchDiscriminator, Pix2Pix
+from .stargan import StarGAN, StarGANDiscriminator
+
+MODELS: dict[str, type[HubMixin]] = {
+    "classifier": Classifier,
+    "pix2pix": Pix2Pix,
+    "stargan": StarGAN,
+}
+
+__all__ = [
+    "MODELS",
+    "Classifier",
+    "PatchDiscriminator",
+    "Pix2Pix",
+    "StarGAN",
+    "StarGANDiscriminator",
+    "load_model",
+]
+
+
+def load_model(
+    path_or_repo: str | Path | Snapshot,
+    subfolder: str | None = None,
+    *,
+    revision: str | None = None,
+    cache_dir: str | Path | None = None,
+    token: str | bool | None = None,
+    local_files_only: bool = False,
+    map_location: str | torch.device = "cpu",
+) -> Any:
+    """The model that stands there, whichever of MODELS it is: its config.json says."""
+    source = snapshot(
+        path_or_repo,
+        revision=revision,
+        cache_dir=cache_dir,
+        token=token,
+        local_files_only=local_files_only,
+    )
+    name, _ = class_and_arguments(source, subfolder)
+    known = {model.__name__: model for model in MODELS.values()}
+    if name not in known:
+        raise ModelError(f"got a {name[:100]!r} in {source}, expected one of {', '.join(known)}; update s2f")
+    return known[name].from_pretrained(source, subfolder=subfolder, map_location=map_location)
