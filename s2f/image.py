@@ -1,43 +1,37 @@
-"""The one image convention: float32 NCHW in [-1, 1] inside, PIL outside, and nothing unsafe in between.
+"""The one image convention: float32 NCHW in [-1, 1] inside, PIL outside.
 
-`load_image` turns whatever a person calls a picture into an upright RGB one, or says in one sentence why it cannot.
-Pillow's plugins are called directly, by the file's own first bytes: a name, an extension or a plugin for a format
-outside `FORMATS` never decides what runs, and no global setting of Pillow is read for the limits or changed.
+`load_image` turns whatever a person calls a picture into an upright RGB one, or says in one sentence why not.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
+import operator
 import os
 import re
-import struct
 import sys
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageColor,
-    ImageDraw,
-    ImageFile,
-    ImageFont,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-    features,
-)
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
+from .decode import FORMATS, MAX_BYTES, MAX_PIXELS, decode, flatten
 from .errors import ImageError
+
+__all__ = [
+    "EYE_DISTANCE",
+    "EYE_LINE",
+    "FORMATS",
+    "MAX_PIXELS",
+    "grid",
+    "load_image",
+    "resize",
+    "to_pil",
+    "to_tensor",
+]
 
 if TYPE_CHECKING:
     import torch
@@ -46,69 +40,15 @@ if TYPE_CHECKING:
 EYE_LINE = 0.47
 EYE_DISTANCE = 0.24
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
-# Together they keep one picture, its file and its decoder under 200 MB.
-MAX_PIXELS = 30_000_000
-MAX_BYTES = 80_000_000
-# Baseline JPEGs beyond MAX_PIXELS are decoded at a half, a quarter or an eighth: 300 megapixels take seconds.
-MAX_JPEG_PIXELS = 300_000_000
-
 Colour = str | tuple[int, int, int]
-
-_PLUGINS: dict[str, Callable[..., ImageFile.ImageFile]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "PNG": PngImagePlugin.PngImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "PPM": PpmImagePlugin.PpmImageFile,
-}
-_SIGNATURES = (
-    ("JPEG", rb"\xff\xd8\xff"),
-    ("PNG", rb"\x89PNG\r\n\x1a\n"),
-    ("WEBP", rb"RIFF....WEBP"),
-    ("GIF", rb"GIF8[79]a"),
-    ("BMP", rb"BM"),
-    ("TIFF", rb"II[*+]\0|MM\0[*+]"),
-    ("PPM", rb"P[456]\s"),
-    ("AVIF", rb"....ftyp(avi[fs]|m[is]f1.{0,32}avi[fs])"),
-    ("HEIF", rb"....ftyp(hei|hev|mif1|msf1)"),
-)
-_STRANGERS = (
-    ("an SVG drawing", rb"\s*(<\?xml.*)?(<!--.*)?(<!DOCTYPE svg.*)?<svg"),
-    ("a web page", rb"(?i)\s*(<!--.*-->\s*)?<(!doctype html|html|head|body)"),
-    ("a PDF document", rb"%PDF"),
-    ("a zip archive", rb"PK(\x03\x04|\x05\x06)"),
-    ("a gzip archive", rb"\x1f\x8b"),
-    ("a Python pickle", rb"\x80[\x02-\x05]"),
-    ("a Photoshop document", rb"8BPS"),
-    ("an icon", rb"\0\0[\x01\x02]\0"),
-    ("a JPEG XL picture", rb"\xff\x0a|....JXL "),
-    ("a JPEG 2000 picture", rb"....jP  |\xff\x4f\xff\x51"),
-    ("a video or sound", rb"....ftyp|RIFF|\x1aE\xdf\xa3|OggS|ID3"),
-    ("text", rb"[\t\n\r -~]+$"),
-)
-# Only these chunks of a PNG make its first picture; the others have been bombs, and are never looked at.
-_PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf")
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_WARNINGS = threading.Lock()
 
 
 def load_image(source: Any, *, background: Colour = "white") -> Image.Image:
-    """Any picture as upright RGB: a path, bytes, an open binary file, a numpy array (HxW or HxWx1..4; uint8, uint16,
-    bool, or float in 0..1), a torch tensor (CHW or 1CHW in [-1, 1]) or a PIL image.
+    """Any picture as upright RGB: a path, bytes, an open binary file, a numpy array (HxW or HxWx1..4; uint8,
+    uint16, bool, or float in 0..1), a torch tensor (CHW or 1CHW in [-1, 1]) or a PIL image.
 
-    Where it is transparent, `background` shows. Of an animation the first picture counts. A JPEG above `MAX_PIXELS`
-    comes reduced; anything else above it, or that is no complete picture, is an `ImageError`.
+    Where it is transparent, `background` shows. Of an animation the first picture counts. A JPEG above
+    `MAX_PIXELS` comes reduced; anything else above it, or that is no complete picture, is an `ImageError`.
     """
     behind = _colour(background)
     torch = sys.modules.get("torch")
@@ -119,31 +59,30 @@ def load_image(source: Any, *, background: Colour = "white") -> Image.Image:
     if torch is not None and isinstance(source, torch.Tensor):
         return _from_tensor(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _decode(io.BytesIO(source), "the bytes", behind)
+        return decode(io.BytesIO(source), "the bytes", behind)
     if isinstance(source, (str, os.PathLike)):
         return _from_path(source, behind)
     if hasattr(source, "read"):
-        return _decode(_whole_stream(source), "the open file", behind)
+        return decode(_whole_stream(source), "the open file", behind)
     raise ImageError(
-        f"got {type(source).__name__}, expected a picture; pass a path, bytes, an open binary file, a numpy array, "
-        "a torch tensor or a PIL image"
+        f"got {type(source).__name__}, expected a picture; pass a path, bytes, an open binary file, "
+        "a numpy array, a torch tensor or a PIL image"
     )
 
 
 def _from_path(source: str | os.PathLike[str], background: tuple[int, int, int]) -> Image.Image:
-    name = repr(os.fspath(source))
-    if re.match(r"'([a-zA-Z][a-zA-Z0-9+.-]+://|data:)", name):
-        raise ImageError(
-            f"got the address {name[:120]}, expected a file; download it first and pass its path"
-        )
-    path = Path(source)
+    text = os.fsdecode(source)
+    name = repr(text if len(text) <= 200 else text[:80] + "..." + text[-80:])
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://|data:", text):
+        raise ImageError(f"got the address {name}, expected a file; download it first and pass its path")
+    path = Path(text)
     try:
         if path.is_dir():
             raise ImageError(f"got the folder {name}, expected one picture; pass the path of a file in it")
         if not path.is_file():
             raise ImageError(f"no picture at {name}, expected a file; check the path")
         with path.open("rb") as stream:
-            return _decode(stream, name, background)
+            return decode(stream, name, background)
     except (OSError, ValueError) as error:
         raise ImageError(
             f"{name} cannot be opened, expected a readable file; check its path and rights"
@@ -164,111 +103,14 @@ def _whole_stream(source: Any) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _decode(stream: BinaryIO, name: str, background: tuple[int, int, int]) -> Image.Image:
-    kind = _sniff(stream, name)
-    damaged = f"{name} is a damaged or truncated {kind} file, expected a complete picture; save or download it again"
-    try:
-        if kind == "PNG":
-            stream = _png_without_extras(stream)
-        with _pillow_warnings_ignored():
-            image = _plugin(kind, name)(stream)
-            _limit_pixels(image, kind, name)
-        # Only Pillow's TIFF reader warns while it decodes; the lock is not held for the others.
-        with _pillow_warnings_ignored() if kind == "TIFF" else contextlib.nullcontext():
-            image.load()
-        return _to_rgb(image, background, name)
-    except ImageError:
-        raise
-    except Exception as error:
-        raise ImageError(damaged) from error
-
-
-def _sniff(stream: BinaryIO, name: str) -> str:
-    size = stream.seek(0, os.SEEK_END)
-    stream.seek(0)
-    head = stream.read(1024)
-    stream.seek(0)
-    if not head:
-        raise ImageError(f"{name} is empty, expected a picture; save or download it again")
-    if size > MAX_BYTES:
-        raise ImageError(
-            f"{name} has {size:,} bytes, expected at most {MAX_BYTES:,}; save it smaller or as a JPEG"
-        )
-    for kind, pattern in _SIGNATURES:
-        if re.match(pattern, head, re.DOTALL):
-            return kind
-    found = (what for what, pattern in _STRANGERS if re.match(pattern, head, re.DOTALL))
-    raise ImageError(
-        f"{name} is {next(found, 'of no known kind')}, expected a picture; save it as JPEG, PNG or WebP and load that"
-    )
-
-
-def _plugin(kind: str, name: str) -> Callable[..., ImageFile.ImageFile]:
-    if kind == "HEIF":
-        try:
-            from pillow_heif import HeifImageFile
-        except ImportError as error:
-            raise ImageError(
-                f"{name} is a HEIC picture, expected a format that Pillow reads; pip install pillow_heif, "
-                "or save it as a JPEG"
-            ) from error
-        return HeifImageFile
-    if kind == "AVIF":
-        if not features.check("avif"):
-            raise ImageError(
-                f"{name} is an AVIF picture, expected a format that this Pillow reads; pip install 'pillow>=11.3', "
-                "or save it as a JPEG"
-            )
-        from PIL.AvifImagePlugin import AvifImageFile
-
-        return AvifImageFile
-    return _PLUGINS[kind]
-
-
-def _limit_pixels(image: ImageFile.ImageFile, kind: str, name: str) -> None:
-    width, height = image.size
-    pixels = width * height
-    if kind == "JPEG" and MAX_PIXELS < pixels <= MAX_JPEG_PIXELS:
-        scale = next(scale for scale in (2, 4, 8) if pixels <= MAX_PIXELS * scale**2)
-        image.draft(image.mode, (width // scale, height // scale))
-    elif pixels > MAX_PIXELS:
-        raise ImageError(
-            f"{name} is {width} x {height}, expected at most {MAX_PIXELS:,} pixels; make it smaller"
-        )
-
-
-def _png_without_extras(stream: BinaryIO) -> BinaryIO:
-    kept = io.BytesIO()
-    kept.write(stream.read(8))
-    while len(header := stream.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", header)
-        if kind in _PNG_CHUNKS:
-            kept.write(header + stream.read(length + 4))
-        else:
-            stream.seek(length + 4, os.SEEK_CUR)
-        if kind == b"IEND":
-            break
-    kept.seek(0)
-    return kept
-
-
-@contextlib.contextmanager
-def _pillow_warnings_ignored() -> Iterator[None]:
-    # The filters are the interpreter's, so one thread at a time changes them, and for Pillow's modules alone.
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
-
-
 def _from_pil(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     try:
         if getattr(image, "tile", None) and math.prod(image.size) > MAX_PIXELS:
             raise ImageError(
-                f"got an unread picture of {image.width} x {image.height}, expected at most {MAX_PIXELS:,} pixels; "
-                "pass the path of its file"
+                f"got an unread picture of {image.width} x {image.height}, expected at most {MAX_PIXELS:,} "
+                "pixels; pass the path of its file"
             )
-        image.load()
-        return _to_rgb(image, background, "the PIL image")
+        return flatten(image, "the PIL image", background)
     except ImageError:
         raise
     except Exception as error:
@@ -277,90 +119,36 @@ def _from_pil(image: Image.Image, background: tuple[int, int, int]) -> Image.Ima
         ) from error
 
 
-def _to_rgb(image: Image.Image, background: tuple[int, int, int], name: str) -> Image.Image:
-    if 0 in image.size:
-        raise ImageError(
-            f"{name} is {image.width} x {image.height}, expected at least one pixel; save it again"
-        )
-    orientation = _orientation(image)
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        image = _scaled_to_8_bits(image, name)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        flat = Image.new("RGB", image.size, background)
-        flat.paste(image, mask=image.getchannel("A"))
-    elif image.mode == "LAB":
-        flat = _from_lab(image)
-    else:
-        flat = image.convert("RGB")
-    flat.info = {}
-    return flat.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else flat
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        with _pillow_warnings_ignored():
-            return image.getexif().get(0x0112, 1)
-    except Exception:
-        return 1  # the pixels are good; only the note on how to hold them is not
-
-
-def _scaled_to_8_bits(image: Image.Image, name: str) -> Image.Image:
-    values = np.asarray(image).astype(np.float32)
-    low, high = float(values.min()), float(values.max())
-    if not math.isfinite(low + high):
-        raise ImageError(f"{name} holds NaN or infinity, expected finite values; write the pixels again")
-    if image.mode.startswith("I;16"):
-        floor, full = 0.0, 65535.0
-    elif low < 0 or high > 65535:
-        floor, full = low, high
-    else:
-        steps = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
-        floor, full = 0.0, next(step for step in steps if high <= step)
-    return Image.fromarray(np.round((values - floor) * (255 / (full - floor))).astype(np.uint8))
-
-
-def _from_lab(image: Image.Image) -> Image.Image:
-    from PIL import ImageCms
-
-    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    flat = ImageCms.applyTransform(image, ImageCms.buildTransform(lab, rgb, "LAB", "RGB"))
-    assert flat is not None
-    return flat
-
-
 def _from_array(array: np.ndarray, background: tuple[int, int, int]) -> Image.Image:
-    shape = "x".join(map(str, array.shape))
-    if (
-        array.ndim not in (2, 3)
-        or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4))
-        or array.size == 0
-    ):
-        raise ImageError(
-            f"got an array of {shape or 'no dimension'}, expected HxW or HxWx1..4; rearrange its axes"
-        )
+    shape = "x".join(map(str, array.shape)) or "no dimension"
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (2,), (3,), (4,)) or array.size == 0:
+        raise ImageError(f"got an array of {shape}, expected HxW or HxWx1..4; rearrange its axes")
     if math.prod(array.shape[:2]) > MAX_PIXELS:
         raise ImageError(f"got an array of {shape}, expected at most {MAX_PIXELS:,} pixels; make it smaller")
-    if array.dtype == np.bool_:
-        values = array.astype(np.uint8) * 255
-    elif array.dtype == np.uint8:
-        values = np.asarray(array)
-    elif array.dtype.kind == "u" and array.dtype.itemsize == 2:
-        values = np.round(array / np.float32(257)).astype(np.uint8)
-    elif array.dtype.kind == "f":
-        low, high = float(array.min()), float(array.max())
-        if not (low >= -1e-3 and high <= 1 + 1e-3):
-            raise ImageError(
-                f"got floats from {low:g} to {high:g}, expected 0 to 1; scale them and replace any NaN"
-            )
-        values = np.round(np.clip(array, 0, 1).astype(np.float32) * 255).astype(np.uint8)
-    else:
-        raise ImageError(
-            f"got an array of {array.dtype}, expected uint8, uint16, bool or float in 0..1; convert it with astype"
-        )
-    if values.ndim == 3 and values.shape[2] == 1:
+    values = _to_uint8(array)
+    if values.shape[2:] == (1,):
         values = values[:, :, 0]
-    return _to_rgb(Image.fromarray(np.ascontiguousarray(values)), background, "the array")
+    return flatten(Image.fromarray(np.ascontiguousarray(values)), "the array", background)
+
+
+def _to_uint8(array: np.ndarray) -> np.ndarray:
+    kind = array.dtype.kind + str(array.dtype.itemsize)
+    if kind == "u1":
+        return np.asarray(array)
+    if kind == "b1":
+        return np.where(array, np.uint8(255), np.uint8(0))
+    if kind == "u2":
+        return np.round(array / np.float32(257)).astype(np.uint8)
+    if kind[0] != "f":
+        raise ImageError(
+            f"got an array of {array.dtype}, expected uint8, uint16, bool or float in 0..1; use astype"
+        )
+    low, high = float(array.min()), float(array.max())
+    if not (low >= -1e-3 and high <= 1 + 1e-3):
+        raise ImageError(
+            f"got floats from {low:g} to {high:g}, expected 0 to 1; scale them and replace NaN and infinity"
+        )
+    return np.round(np.clip(array, 0, 1).astype(np.float32) * 255).astype(np.uint8)
 
 
 def _from_tensor(tensor: torch.Tensor) -> Image.Image:
@@ -368,13 +156,13 @@ def _from_tensor(tensor: torch.Tensor) -> Image.Image:
         raise ImageError(
             f"got a tensor of {tuple(tensor.shape)}, expected CHW or 1CHW; pass one picture at a time"
         )
-    image = to_pil(tensor)[0]
+    image = to_pil(tensor)[0].convert("RGB")
     low, high = float(tensor.min()), float(tensor.max())
-    if low < -1.01 or high > 1.01:
+    if low < -1.01 or high > 1.01:  # beyond any network's rounding
         raise ImageError(
             f"got a tensor from {low:g} to {high:g}, expected -1 to 1; scale it or clamp it first"
         )
-    return image.convert("RGB")
+    return image
 
 
 def to_tensor(images: Image.Image | Sequence[Image.Image], mode: str = "RGB") -> torch.Tensor:
@@ -386,18 +174,15 @@ def to_tensor(images: Image.Image | Sequence[Image.Image], mode: str = "RGB") ->
     pictures = _pictures(images)
     sizes = sorted({picture.size for picture in pictures})
     if len(sizes) > 1:
-        raise ImageError(f"got pictures of different sizes, {sizes}, expected one size; resize them first")
-    loaded = (
-        _from_pil(picture, (255, 255, 255)) if picture.mode not in ("RGB", "L") else picture
-        for picture in pictures
-    )
-    stack = np.stack([np.asarray(picture.convert(mode)) for picture in loaded])
+        listed = ", ".join(f"{width} x {height}" for width, height in sizes[:4])
+        raise ImageError(f"got pictures of {len(sizes)} sizes ({listed}), expected one; resize them first")
+    stack = np.stack([np.asarray(_plain(picture).convert(mode)) for picture in pictures])
     planes = stack[:, None] if mode == "L" else stack.transpose(0, 3, 1, 2)
     return torch.from_numpy(np.ascontiguousarray(planes)).float() / 127.5 - 1
 
 
 def to_pil(tensor: torch.Tensor) -> list[Image.Image]:
-    """N,C,H,W or C,H,W in [-1, 1], on any device, as one picture each: grey where C is 1, RGB where it is 3."""
+    """N,C,H,W or C,H,W in [-1, 1], on any device, as one picture each: grey if C is 1, RGB if it is 3."""
     import torch
 
     if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
@@ -413,19 +198,22 @@ def to_pil(tensor: torch.Tensor) -> list[Image.Image]:
         raise ImageError(
             "got a tensor with NaN or infinity, expected values in [-1, 1]; look where it was made"
         )
-    bytes_ = ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    return [Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture) for picture in bytes_]
+    # N,C,H,W -> N,H,W,C
+    stack = ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return [
+        Image.fromarray(np.ascontiguousarray(picture.squeeze(2) if picture.shape[2] == 1 else picture))
+        for picture in stack
+    ]
 
 
-def resize(image: Image.Image, size: int | tuple[int, int], *, fill: str | Colour = "edge") -> Image.Image:
-    """The picture scaled, antialiased, to fit `size` (a side, or width and height); the rest is padded with its own
-    edge or with the colour `fill`, never stretched."""
-    width, height = (size, size) if isinstance(size, int) else size
-    if not (0 < width and 0 < height and width * height <= MAX_PIXELS):
-        raise ImageError(f"got size {size}, expected 1 to {MAX_PIXELS:,} pixels; choose another size")
+def resize(image: Image.Image, size: int | tuple[int, int], *, fill: Colour = "edge") -> Image.Image:
+    """The picture, antialiased, as large as fits centred in `size` (a side, or width and height), never
+    stretched; the rest repeats its edge, or is of the colour `fill`."""
+    width, height = _checked_size(size)
     if image.mode not in ("RGB", "L") or 0 in image.size:
         raise ImageError(
-            f"got a picture in mode {image.mode}, expected RGB or L; pass it through load_image first"
+            f"got a picture of {image.width} x {image.height} in mode {image.mode}, expected pixels in RGB "
+            "or L; pass it through load_image first"
         )
     scale = min(width / image.width, height / image.height)
     inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -440,6 +228,19 @@ def resize(image: Image.Image, size: int | tuple[int, int], *, fill: str | Colou
     return Image.fromarray(np.pad(pixels, sides[: pixels.ndim], mode="edge"))
 
 
+def _checked_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    try:
+        width, height = (size, size) if isinstance(size, int) else size
+        width, height = operator.index(width), operator.index(height)
+    except (TypeError, ValueError):
+        width = height = 0
+    if min(width, height) < 1 or width * height > MAX_PIXELS:
+        raise ImageError(
+            f"got size {size!r}, expected a side or (width, height) up to {MAX_PIXELS:,} pixels; pass one"
+        )
+    return width, height
+
+
 def grid(
     images: Sequence[Image.Image],
     columns: int | None = None,
@@ -448,50 +249,67 @@ def grid(
     captions: Sequence[str] | None = None,
     background: Colour = "white",
 ) -> Image.Image:
-    """A contact sheet, row by row; each tile stands centred in a cell of the largest size, its caption beneath."""
-    pictures = _pictures(images)
+    """A contact sheet, row by row; each picture centred in a cell of the largest size, its caption below."""
+    pictures = [_plain(picture) for picture in _pictures(images)]
     behind = _colour(background)
-    columns = columns or math.ceil(math.sqrt(len(pictures)))
     if captions is not None and len(captions) != len(pictures):
         raise ImageError(f"got {len(captions)} captions, expected {len(pictures)}; give one for each picture")
+    if gap < 0 or (columns is not None and columns < 1):
+        raise ImageError(
+            f"got gap {gap} and columns {columns}, expected 0 or more and 1 or more; choose others"
+        )
+    columns = columns or math.ceil(math.sqrt(len(pictures)))
     width = max(picture.width for picture in pictures)
     height = max(picture.height for picture in pictures)
-    line = 20 if captions else 0
+    letter = min(20, max(10, width // 16))
+    font = ImageFont.load_default(letter)
+    line = 0 if captions is None else letter * 3 // 2
+    across, down = width + gap, height + line + gap
     rows = math.ceil(len(pictures) / columns)
-    step = (width + gap, height + line + gap)
-    sheet = Image.new("RGB", (columns * step[0] + gap, rows * step[1] + gap), behind)
+    sheet = Image.new("RGB", (columns * across + gap, rows * down + gap), behind)
     pen = ImageDraw.Draw(sheet)
+    ink = "black" if sum(behind) > 382 else "white"
     for index, picture in enumerate(pictures):
-        left, top = gap + index % columns * step[0], gap + index // columns * step[1]
+        row, column = divmod(index, columns)
+        left, top = gap + column * across, gap + row * down
         sheet.paste(picture, (left + (width - picture.width) // 2, top + (height - picture.height) // 2))
-        if captions:
-            ink = "black" if sum(behind) > 382 else "white"
-            pen.text(
-                (left + width / 2, top + height + 2),
-                captions[index],
-                ink,
-                ImageFont.load_default(14),
-                anchor="ma",
-            )
+        if captions is not None:
+            text = _shortened(captions[index], width, font)
+            pen.text((left + width / 2, top + height + line / 2), text, ink, font, anchor="mm")
     return sheet
+
+
+def _shortened(text: str, width: int, font: Any) -> str:
+    text = " ".join(str(text).split())
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
 
 
 def _pictures(images: Image.Image | Sequence[Image.Image]) -> list[Image.Image]:
     pictures = [images] if isinstance(images, Image.Image) else list(images)
     strangers = [type(picture).__name__ for picture in pictures if not isinstance(picture, Image.Image)]
     if not pictures or strangers:
-        raise ImageError(
-            f"got {strangers[0] if strangers else 'no picture'}, expected PIL images; load_image makes them"
-        )
+        got = strangers[0] if strangers else "no picture"
+        raise ImageError(f"got {got}, expected one PIL image or more; load_image makes them")
     return pictures
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    return (
+        image
+        if image.mode in ("RGB", "L") and image.size[0] * image.size[1]
+        else _from_pil(image, (255,) * 3)
+    )
 
 
 def _colour(value: Colour) -> tuple[int, int, int]:
     try:
-        return Image.new(
-            "RGB", (1, 1), ImageColor.getrgb(value) if isinstance(value, str) else value
-        ).getpixel((0, 0))  # type: ignore[return-value]
-    except (ValueError, TypeError) as error:
-        raise ImageError(
-            f"got colour {value!r}, expected a name, '#rrggbb' or three numbers; choose one"
-        ) from error
+        red, green, blue = ImageColor.getrgb(value)[:3] if isinstance(value, str) else value
+        if all(0 <= operator.index(level) <= 255 for level in (red, green, blue)):
+            return red, green, blue
+    except (ValueError, TypeError):
+        pass
+    raise ImageError(f"got colour {value!r}, expected a name, '#rrggbb' or three numbers to 255; choose one")
