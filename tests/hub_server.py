@@ -61,7 +61,7 @@ class Request:
 
 @dataclass
 class Rule:
-    """What befalls the next requests whose path contains `path`: a status, a cut, a call before the answer."""
+    """What befalls the next requests whose path contains `path`: a status, a cut, a call before it."""
 
     path: str
     times: int

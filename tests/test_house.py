@@ -24,7 +24,7 @@ SOURCES = [*PACKAGE, ROOT / "app.py", *sorted((ROOT / "train").glob("*.py"))]
 FLOORS = [
     {"s2f", "errors"},
     {"image", "decode", "losses", "expression"},
-    {"hub", "modelfile", "provenance"},
+    {"hub", "modelfile", "snapshot", "provenance"},
     {"sketch", "doctor", "models", "metrics", "restore", "corpus", "training", "gallery"},
     {"pipeline"},
     {"__main__", "app", "train"},
