@@ -347,8 +347,10 @@ def _lay_eye(
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    old_top = np.interp(xs[0], eye.upper[:, 0] + hop[0], eye.upper[:, 1] + hop[1])
+    old_top, old_bottom = curve(eye.upper + hop, xs[0]), curve(eye.lower + hop, xs[0])
     raised = np.clip((old_top - top) / (0.12 * width), 0, 1)  # the lid's shade moves up with it
     ball *= (1 - 0.38 * raised * np.exp(-np.maximum(ys - top - inset, 0) / (0.07 * width)))[..., None]
+    stir = max(np.abs(old_top - top).max(), np.abs(old_bottom - bottom).max(), np.abs(look).max())
+    open_part *= min(stir / (0.03 * width), 1)  # lids at rest: the photograph already shows the eye
     box = image[y0:y1, x0:x1]
     box += (ball - box) * open_part[..., None]
