@@ -108,7 +108,7 @@ class HubMixin(PyTorchModelHubMixin, library_name="s2f", tags=["s2f"], model_car
         token: str | bool | None = None,
         local_files_only: bool = False,
         force_download: bool = False,
-        map_location: str | torch.device = "cpu",
+        map_location: torch.device | str = "cpu",
     ) -> Self:
         """The model in eval mode, float32, or a ModelError: its configuration and weights fit exactly."""
         source = snapshot(

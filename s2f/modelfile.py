@@ -202,7 +202,7 @@ def read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Entry], int]:
             raise ValueError(f"it holds {size - 8 - length:,} bytes of data where its header claims {end:,}")
     except (ValueError, ModelError) as error:
         raise ModelError(
-            f"got {path}, which is no whole safetensors file ({error}); download or save it again"
+            f"got {path} ({error}), expected a whole safetensors file; download or save it again"
         ) from None
     return entries, 8 + length
 

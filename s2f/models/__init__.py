@@ -38,7 +38,7 @@ def load_model(
     cache_dir: str | Path | None = None,
     token: str | bool | None = None,
     local_files_only: bool = False,
-    map_location: str | torch.device = "cpu",
+    map_location: torch.device | str = "cpu",
 ) -> Any:
     """The model that stands there, whichever of MODELS it is: its config.json says."""
     source = snapshot(

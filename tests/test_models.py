@@ -1,0 +1,263 @@
+"""Every model at tiny width: shapes, gradients, exact saving, and the published sizes at full width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from s2f.errors import ModelError
+from s2f.models import (
+    MODELS,
+    PatchDiscriminator,
+    Pix2Pix,
+    StarGAN,
+    StarGANDiscriminator,
+    load_model,
+)
+
+
+def drawing(batch: int, size: int) -> torch.Tensor:
+    return torch.rand(batch, 1, size, size) * 2 - 1
+
+
+def face(batch: int, size: int) -> torch.Tensor:
+    return torch.rand(batch, 3, size, size) * 2 - 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model at tiny width, what it is fed in a batch of n, and what must come out of n."""
+
+    make: Callable[[], Any]
+    inputs: Callable[[int], tuple[torch.Tensor, ...]]
+    shapes: Callable[[int], list[tuple[int, ...]]]
+    is_player: bool = False  # a critic, of no name in MODELS
+
+    def outputs(self, model: nn.Module, *inputs: torch.Tensor) -> list[torch.Tensor]:
+        out = model(*inputs)
+        return list(out) if isinstance(out, tuple) else [out]
+
+
+CASES = {
+    "pix2pix": Case(
+        lambda: Pix2Pix(width=3, depth=6),
+        lambda n: (drawing(n, 64),),
+        lambda n: [(n, 3, 64, 64)],
+    ),
+    "pix2pix critic": Case(
+        lambda: PatchDiscriminator(width=4),
+        lambda n: (drawing(n, 32), face(n, 32)),
+        lambda n: [(n, 1, 2, 2)],
+        is_player=True,
+    ),
+    "stargan": Case(
+        lambda: StarGAN(width=4, domains=3, blocks=2),
+        lambda n: (face(n, 16), torch.rand(n, 3)),
+        lambda n: [(n, 3, 16, 16)],
+    ),
+    "stargan critic": Case(
+        lambda: StarGANDiscriminator(size=16, width=4, domains=3, depth=3),
+        lambda n: (face(n, 16),),
+        lambda n: [(n, 1, 2, 2), (n, 3)],
+        is_player=True,
+    ),
+}
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def on_paper(make: Callable[[], nn.Module]) -> nn.Module:
+    with torch.device("meta"):
+        return make()
+
+
+def test_every_model_is_tried_here() -> None:
+    assert set(MODELS.values()) <= {type(case.make()) for case in CASES.values()}, "give the new model a Case"
+    assert all(key.isidentifier() for key in MODELS)
+
+
+@every_case
+def test_shapes_and_range(case: Case) -> None:
+    with torch.no_grad():
+        out = case.outputs(case.make().eval(), *case.inputs(2))
+    assert [tuple(o.shape) for o in out] == case.shapes(2)
+    assert all(o.dtype == torch.float32 and torch.isfinite(o).all() for o in out)
+    if not case.is_player:
+        assert out[0].abs().max() <= 1
+        assert out[0].std() > 0
+
+
+@every_case
+def test_a_gradient_reaches_every_parameter(case: Case) -> None:
+    model = case.make().train()
+    out = case.outputs(model, *case.inputs(2))
+    sum((o * torch.randn_like(o)).sum() for o in out).backward()
+    silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not silent
+
+
+@every_case
+def test_saving_and_loading_is_exact(case: Case, tmp_path: Path) -> None:
+    model = case.make().train()
+    case.outputs(model, *case.inputs(2))  # moves the statistics of its norms
+    model.eval().save_pretrained(tmp_path)
+    again = type(model).from_pretrained(tmp_path)
+    assert again.config == model.config
+    assert not again.training
+    assert {k: v.dtype for k, v in again.state_dict().items()} == {
+        k: v.dtype for k, v in model.state_dict().items()
+    }
+    assert all(torch.equal(v, again.state_dict()[k]) for k, v in model.state_dict().items())
+    assert all(p.requires_grad for p in again.parameters())
+    inputs = case.inputs(1)
+    with torch.no_grad():
+        before, after = case.outputs(model, *inputs), case.outputs(again, *inputs)
+    assert all(torch.equal(b, a) for b, a in zip(before, after, strict=True))
+
+
+@every_case
+def test_a_batch_equals_its_singles(case: Case) -> None:
+    model = case.make().eval()
+    inputs = case.inputs(3)
+    with torch.no_grad():
+        batch = case.outputs(model, *inputs)
+        singles = [case.outputs(model, *(x[i : i + 1] for x in inputs)) for i in range(3)]
+    for index, whole in enumerate(batch):
+        torch.testing.assert_close(whole, torch.cat([s[index] for s in singles]), rtol=1e-5, atol=1e-6)
+
+
+@every_case
+def test_two_calls_agree(case: Case) -> None:
+    model = case.make().eval()
+    inputs = case.inputs(2)
+    with torch.no_grad():
+        first, second = case.outputs(model, *inputs), case.outputs(model, *inputs)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("make", "published"),
+    [
+        (Pix2Pix, 54_413_955),  # 54.41 M
+        (PatchDiscriminator, 2_768_705),  # 2.77 M
+        (lambda: StarGAN(domains=5), 8_430_528),  # 8.43 M
+        (lambda: StarGANDiscriminator(domains=5), 44_762_048),  # 44.8 M
+    ],
+    ids=["Pix2Pix", "PatchDiscriminator", "StarGAN", "StarGANDiscriminator"],
+)
+def test_full_size_is_the_published_one(make: Callable[[], nn.Module], published: int) -> None:
+    assert parameters(on_paper(make)) == published
+
+
+@pytest.mark.parametrize(("strided", "field"), [(1, 16), (2, 34), (3, 70), (4, 142)])
+def test_receptive_field_of_the_patch_critic(strided: int, field: int) -> None:
+    """The pixels that move one logit; norms at rest and positive weights, so that nothing cancels."""
+    critic = PatchDiscriminator(width=1, strided=strided).eval()
+    for parameter in critic.parameters():
+        nn.init.constant_(parameter, 0.1)
+    size = 256
+    sketch = torch.ones(1, 1, size, size, requires_grad=True)
+    logits = critic(sketch, torch.ones(1, 3, size, size))
+    logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2].backward()
+    touched = sketch.grad[0, 0].abs() > 0  # type: ignore[index]
+    assert int(touched.any(0).sum()) == int(touched.any(1).sum()) == field
+
+
+def test_pix2pix_starts_as_published() -> None:
+    torch.manual_seed(0)
+    model = Pix2Pix(width=16)
+    weights = torch.cat([m.weight.flatten() for m in model.modules() if isinstance(m, nn.Conv2d)])
+    assert abs(weights.mean()) < 1e-4
+    assert abs(weights.std() - 0.02) < 1e-4
+    dropouts = [m.p for m in model.modules() if isinstance(m, nn.Dropout)]
+    assert dropouts == [0.5, 0.5, 0.5]
+
+
+def test_pix2pix_training_mode_has_the_paper_noise() -> None:
+    model = Pix2Pix(width=2).train()
+    sketch = drawing(1, 256)
+    with torch.no_grad():
+        assert not torch.equal(model(sketch), model(sketch))
+
+
+def test_pix2pix_skips_carry_detail() -> None:
+    """A change too small for the bottleneck still reaches the answer: through the outermost skip."""
+    model = Pix2Pix(width=4, depth=4).eval()
+    sketch = torch.zeros(1, 1, 32, 32)
+    dotted = sketch.clone()
+    dotted[0, 0, 20, 12] = 1
+    with torch.no_grad():
+        for block in list(model.up)[:-1]:
+            block.conv.weight.zero_()
+        moved = (model(dotted) - model(sketch)).abs().amax(1)[0]
+    rows, columns = (moved > 0).nonzero(as_tuple=True)
+    assert len(rows) > 0
+    assert rows.min() >= 16
+    assert rows.max() <= 24
+    assert columns.min() >= 8
+    assert columns.max() <= 16
+
+
+def test_stargan_answers_to_its_labels() -> None:
+    model = StarGAN(width=4, domains=3, blocks=1).eval()
+    same = face(1, 16)
+    with torch.no_grad():
+        answers = [model(same, row[None]) for row in torch.eye(3)]
+        blend = model(same, torch.tensor([[0.5, 0.5, 0.0]]))
+    assert all(not torch.equal(a, b) for a, b in [answers[:2], answers[1:], (blend, answers[0])])
+    assert StarGAN.condition == "classes"
+
+
+def test_stargan_pads_with_zeros_only() -> None:
+    for model in (StarGAN(width=2, domains=2, blocks=1), StarGANDiscriminator(16, 2, 2, 2)):
+        convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+        assert {m.padding_mode for m in convolutions} == {"zeros"}
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: Pix2Pix(width=2, depth=4)(drawing(1, 40)), "40×40.*multiples of 16"),
+        (lambda: Pix2Pix(width=2, depth=4)(face(1, 32)), r"\[1, 3, 32, 32\].*one channel|\[batch, 1,"),
+        (lambda: Pix2Pix(width=2, depth=4)(torch.zeros(1, 32, 32)), r"\[1, 32, 32\]"),
+        (lambda: PatchDiscriminator(2)(drawing(1, 32), face(2, 32)), "face of shape"),
+        (lambda: StarGAN(2, 3, 1)(face(1, 18), torch.zeros(1, 3)), "multiples of 4"),
+        (lambda: StarGAN(2, 3, 1)(torch.zeros(3, 16, 16), torch.zeros(1, 3)), "face of shape"),
+        (lambda: StarGAN(2, 3, 1)(face(2, 16), torch.zeros(2, 4)), r"\[2, 4\], expected \[2, 3\]"),
+        (lambda: StarGANDiscriminator(16, 2, 2, 2)(face(1, 32)), r"\[batch, 3, 16, 16\]"),
+        (lambda: Pix2Pix(depth=1), "depth=1"),
+        (lambda: Pix2Pix(dropout=1.0), "dropout=1.0"),
+        (lambda: PatchDiscriminator(strided=0), "strided=0"),
+        (lambda: StarGAN(blocks=0), "blocks=0"),
+        (lambda: StarGANDiscriminator(size=100), "size=100"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_sentence(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(ModelError, match=words) as caught:
+        call()
+    assert "expected" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_load_model_finds_the_class(tmp_path: Path) -> None:
+    StarGAN(width=2, domains=2, blocks=1).save_pretrained(tmp_path / "editor")
+    Pix2Pix(width=2, depth=2).save_pretrained(tmp_path / "drawer")
+    assert isinstance(load_model(tmp_path, "editor"), StarGAN)
+    assert isinstance(load_model(tmp_path / "drawer"), Pix2Pix)
+    PatchDiscriminator(width=2).save_pretrained(tmp_path / "critic")
+    with pytest.raises(ModelError, match=r"PatchDiscriminator.*expected one of.*Pix2Pix"):
+        load_model(tmp_path, "critic")
