@@ -113,7 +113,7 @@ def decode(stream: BinaryIO, name: str, background: tuple[int, int, int]) -> Ima
         raise
     except Exception as error:  # Pillow's plugins raise nearly everything there is
         raise ImageError(
-            f"{name} is a damaged or truncated {kind} file, expected a complete one; save or download it again"
+            f"{name} is a damaged or truncated {kind} file, expected a whole one; save or download it again"
         ) from error
 
 
@@ -130,7 +130,7 @@ def flatten(image: Image.Image, name: str, background: tuple[int, int, int]) -> 
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         image = _to_8_bits(image, name)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         flat = Image.new("RGB", image.size, background)
         flat.paste(image, mask=image.getchannel("A"))
     elif image.mode == "LAB":
@@ -199,7 +199,7 @@ def _limit_pixels(image: ImageFile.ImageFile, kind: str, name: str) -> None:
         most = MAX_JPEG_PIXELS
     if pixels > most:
         raise ImageError(
-            f"{name} is {width} x {height}, expected at most {most:,} pixels in this kind of {kind}; make it smaller"
+            f"{name} is {width} x {height}, expected at most {most:,} pixels in such a {kind}; shrink it"
         )
 
 

@@ -59,7 +59,7 @@ def load_image(source: Any, *, background: Colour = "white") -> Image.Image:
     if torch is not None and isinstance(source, torch.Tensor):
         return _from_tensor(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return decode(io.BytesIO(source), "the bytes", behind)
+        return decode(io.BytesIO(source), "the given data", behind)
     if isinstance(source, (str, os.PathLike)):
         return _from_path(source, behind)
     if hasattr(source, "read"):
@@ -73,6 +73,8 @@ def load_image(source: Any, *, background: Colour = "white") -> Image.Image:
 def _from_path(source: str | os.PathLike[str], background: tuple[int, int, int]) -> Image.Image:
     text = os.fsdecode(source)
     name = repr(text if len(text) <= 200 else text[:80] + "..." + text[-80:])
+    if not text:
+        raise ImageError("got an empty path, expected one of a picture; pass the path of a file")
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://|data:", text):
         raise ImageError(f"got the address {name}, expected a file; download it first and pass its path")
     path = Path(text)

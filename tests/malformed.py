@@ -1,12 +1,20 @@
-"""Files and objects that are no picture, or pretend to be one, made by code: `load_image` must survive them."""
+"""Files and objects that are no picture, or pretend to be one, made by code for `load_image` to survive.
+
+Run with a folder, it loads every file there and every object here, and prints what came of each as JSON.
+"""
 
 from __future__ import annotations
 
 import gzip
 import io
+import json
 import pickle
 import random
+import re
 import struct
+import sys
+import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -14,6 +22,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from s2f.errors import ImageError
+from s2f.image import load_image
 
 # Bytes for a file, or a function that is given an empty folder and returns what to pass instead of a file.
 Malformed = bytes | Callable[[Path], object]
@@ -117,7 +128,11 @@ def riff(*chunks: tuple[bytes, bytes], length: int | None = None) -> bytes:
 
 def corpus() -> list[tuple[str, Malformed]]:
     """(name of the file, what it holds), every one of them wrong or nearly so."""
-    return [*_damaged(), *_bombs(), *_lies(), *_strangers(), *_no_files(), *_arrays()]
+    return [*_damaged(), *_bombs(), *_lies(), *_strangers(), *_objects()]
+
+
+def _objects() -> list[tuple[str, Malformed]]:
+    return [*_no_files(), *_arrays()]
 
 
 def _damaged() -> list[tuple[str, Malformed]]:
@@ -186,8 +201,6 @@ def _bombs() -> list[tuple[str, Malformed]]:
             "bomb.webp",
             riff((b"VP8X", b"\x02\0\0\0" + b"\xff\x3f\0" * 2), (b"ANIM", b"\0" * 6), (b"ANMF", b"\0" * 16)),
         ),
-        ("huge-of-noughts.png", lambda folder: _sparse(folder / "huge.png", good_files()["png"], 2**33)),
-        ("huge-of-noughts.bmp", lambda folder: _sparse(folder / "huge.bmp", bmp(5000, 5900), 2**33)),
     ]
 
 
@@ -329,6 +342,8 @@ def _unread_picture(folder: Path) -> object:
 
 def _no_files() -> list[tuple[str, Malformed]]:
     return [
+        ("a huge PNG", lambda folder: _sparse(folder / "huge.png", good_files()["png"], 2**33)),
+        ("a huge BMP", lambda folder: _sparse(folder / "huge.bmp", bmp(5000, 5900), 2**33)),
         ("a folder", _folder),
         ("a missing path", lambda folder: folder / "nothing.png"),
         ("a missing path as text", lambda folder: str(folder / "nothing.png")),
@@ -372,3 +387,49 @@ def _arrays() -> list[tuple[str, Malformed]]:
         "too many pixels": np.broadcast_to(np.uint8(0), (200_000, 200_000, 3)),
     }
     return [(f"an array of {name}", lambda folder, array=array: array) for name, array in bad.items()]
+
+
+def _peak() -> int:
+    # The high-water mark of this program alone: `ru_maxrss` starts at that of the program which started it.
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _outcome(name: str, source: object, good: bytes) -> dict[str, object]:
+    peak, start = _peak(), time.process_time()
+    try:
+        image = load_image(source)
+        said = "" if type(image) is Image.Image and image.mode == "RGB" else f"{type(image)} {image.mode}"
+        result = "picture"
+    except ImageError as error:
+        result, said = "refused", str(error)
+    except BaseException as error:
+        result, said = "escaped", repr(error)
+    took = time.process_time() - start
+    after = load_image(good).size == picture().size
+    return {
+        "name": name,
+        "result": result,
+        "said": said,
+        "took": took,
+        "grew": _peak() - peak,
+        "after": after,
+    }
+
+
+def main(folder: Path) -> None:
+    good = saved(picture(), "PNG")
+    load_image(good)
+    outcomes = [_outcome(path.name, path, good) for path in sorted(folder.iterdir())]
+    for name, make in _objects():
+        with tempfile.TemporaryDirectory() as empty:
+            outcomes.append(_outcome(name, make(Path(empty)), good))
+    sys.stdout.write(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
