@@ -30,13 +30,12 @@ from PIL import (
     PpmImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
-    features,
 )
 
 from .errors import ImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
-# Together these keep a file, its decoder and its pixels (four bytes each) at about 200 MB.
+# Together these keep what a damaged file takes (itself, its decoder, four bytes a pixel) under 200 MB.
 MAX_PIXELS = 30_000_000
 MAX_BYTES = 80_000_000
 # A JPEG above MAX_PIXELS is decoded at a half, a quarter or an eighth; of a progressive one libjpeg keeps
@@ -172,13 +171,16 @@ def _plugin(kind: str, name: str) -> Callable[..., ImageFile.ImageFile]:
             ) from error
         return HeifImageFile
     if kind == "AVIF":
-        if not features.check("avif"):
+        try:
+            from PIL.AvifImagePlugin import SUPPORTED, AvifImageFile
+
+            if not SUPPORTED:
+                raise ImportError("this Pillow was built without AVIF")
+        except ImportError as error:
             raise ImageError(
                 f"{name} is an AVIF picture, expected a format that is installed; pip install 'pillow>=11.3' "
                 "or save it as a JPEG"
-            )
-        from PIL.AvifImagePlugin import AvifImageFile
-
+            ) from error
         return AvifImageFile
     return _PLUGINS[kind]
 
@@ -193,6 +195,8 @@ def _limit_pixels(image: ImageFile.ImageFile, kind: str, name: str) -> None:
     most = MAX_PIXELS
     if image.mode in ("I", "F"):
         most //= 2  # scaled through floats
+    if kind == "WEBP":
+        most = most * 2 // 3  # keeps two canvases
     if any(tile[0] in ("ppm", "bmp_rle") for tile in image.tile):
         most //= 10  # decoded by Python, a pixel at a time
     if kind == "JPEG":

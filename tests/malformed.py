@@ -153,6 +153,7 @@ def _damaged() -> list[tuple[str, Malformed]]:
 
 def _bombs() -> list[tuple[str, Malformed]]:
     black = zlib.compress(bytes(20_000_000), 9)
+    nearly = zlib.compress(bytes(115_000_000), 1)
     megabytes = zlib.compress(b"a" * 60_000_000, 9)
     picture_png = [ihdr(4, 4), (b"IDAT", zlib.compress(b"\0" * 52)), (b"IEND", b"")]
     texts = [(b"zTXt", b"k\0\0" + megabytes), (b"iTXt", b"k\0\x01\0\0\0" + megabytes)] * 20
@@ -162,7 +163,7 @@ def _bombs() -> list[tuple[str, Malformed]]:
     screen = 13 + (3 << (gif[10] & 7) + 1)
     return [
         ("bomb-30000.png", png(ihdr(30000, 30000), (b"IDAT", black), (b"IEND", b""))),
-        ("bomb-just-allowed.png", png(ihdr(5000, 5900, 8, 6), (b"IDAT", black), (b"IEND", b""))),
+        ("bomb-just-allowed.png", png(ihdr(5000, 5900, 8, 6), (b"IDAT", nearly), (b"IEND", b""))),
         ("bomb-2-to-31.png", png(ihdr(2**31 - 1, 2**31 - 1), (b"IDAT", black), (b"IEND", b""))),
         ("bomb-thin.png", png(ihdr(2**31 - 1, 1), (b"IDAT", black), (b"IEND", b""))),
         ("bomb-text.png", png(picture_png[0], *texts, *picture_png[1:])),
@@ -197,6 +198,7 @@ def _bombs() -> list[tuple[str, Malformed]]:
         ("many-markers.jpg", jpeg[:2] + b"\xff\xfe\0\2" * 1_000_000 + jpeg[2:]),
         ("exif-in-parts.jpg", jpeg[:2] + (b"\xff\xe1\xff\xffExif\0\0" + b"e" * 65527) * 300 + jpeg[2:]),
         ("padding.jpg", jpeg[:2] + b"\xff" * 5_000_000 + jpeg[2:]),
+        ("bomb-lossless.webp", riff((b"VP8L", b"\x2f\xff\xff\xff\x0f" + b"\x55" * 99))),
         (
             "bomb.webp",
             riff((b"VP8X", b"\x02\0\0\0" + b"\xff\x3f\0" * 2), (b"ANIM", b"\0" * 6), (b"ANMF", b"\0" * 16)),

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from malformed import picture, png, saved
-from PIL import Image, ImageCms, ImageFile, features
+from PIL import Image, ImageCms, ImageFile
 
 from s2f import decode
 from s2f.errors import ImageError
@@ -302,7 +302,7 @@ def test_heic_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_avif_without_support_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "check", lambda name: False)
+    monkeypatch.setitem(sys.modules, "PIL.AvifImagePlugin", None)
     with pytest.raises(ImageError, match="pillow>=11.3"):
         load_image(b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(40))
 
@@ -506,3 +506,9 @@ def test_the_convention_is_light_to_import() -> None:
     code = "import sys, s2f.image; sys.exit(bool({'torch', 'cv2', 'scipy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
     assert (EYE_LINE, EYE_DISTANCE, FORMATS) == (0.47, 0.24, decode.FORMATS)
+
+
+def test_a_picture_not_yet_read_meets_the_limit_before_it_is() -> None:
+    unread = Image.open(io.BytesIO(png(malformed.ihdr(6000, 6000), (b"IDAT", b""))))
+    with pytest.raises(ImageError, match="6000 x 6000"):
+        load_image(unread)
