@@ -54,9 +54,9 @@ def class_and_arguments(
     config = read_config(path)
     name = config.pop("_class_name", None)
     config.pop("_s2f_version", None)
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not name.isidentifier() or len(name) > 100:
         raise ModelError(
-            f"got {path} without _class_name, expected one that save_pretrained wrote; save the model again"
+            f"got {path} without a proper _class_name, expected one that save_pretrained wrote; save it again"
         )
     return name, config
 
@@ -125,7 +125,13 @@ class HubMixin(PyTorchModelHubMixin, library_name="s2f", tags=["s2f"], model_car
         path = _weights(source, subfolder, force_download)
         model: Any = load_module(path, lambda: cls(**arguments))  # type: ignore[type-var]
         source.remember()
-        return model.to(map_location)
+        try:
+            return model.to(map_location)
+        except (RuntimeError, AssertionError) as error:
+            raise ModelError(
+                f"got the device {str(map_location)!r} ({' '.join(str(error).split())[:100]}), expected one "
+                "that this machine has; pass map_location='cpu'"
+            ) from None
 
     def save_pretrained(  # type: ignore[override]
         self, folder: str | Path, *, dtype: torch.dtype | None = None, **from_push: Any

@@ -181,6 +181,13 @@ def _entry(name: str, claim: Any) -> Entry:
     return Entry(DTYPES[dtype], tuple(shape), *offsets)
 
 
+def _header_claims(text: bytes) -> dict[str, Any]:
+    try:
+        return read_json_object(text, "a header")
+    except ModelError:
+        raise ValueError("its header is not one JSON object") from None
+
+
 def read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Entry], int]:
     """Every tensor's entry and where the data begins; the entries tile the rest of the file exactly."""
     size = os.fstat(file.fileno()).st_size
@@ -190,7 +197,7 @@ def read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Entry], int]:
         (length,) = struct.unpack("<Q", file.read(8))
         if length > min(size - 8, MAX_HEADER_BYTES):
             raise ValueError(f"its header claims {length:,} bytes")
-        claims = read_json_object(file.read(length), "a header")
+        claims = _header_claims(file.read(length))
         claims.pop("__metadata__", None)
         entries = {name: _entry(reprlib.repr(name), claim) for name, claim in claims.items()}
         end = 0
@@ -200,7 +207,7 @@ def read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Entry], int]:
             end = entry.end
         if end != size - 8 - length:
             raise ValueError(f"it holds {size - 8 - length:,} bytes of data where its header claims {end:,}")
-    except (ValueError, ModelError) as error:
+    except ValueError as error:
         raise ModelError(
             f"got {path} ({error}), expected a whole safetensors file; download or save it again"
         ) from None
@@ -242,7 +249,11 @@ def _compare(expected: Mapping[str, torch.Tensor], entries: Mapping[str, Entry],
 
 
 class _Budget(TorchFunctionMode):
-    """Stops a construction that calls torch far more often than a module of this many tensors could need."""
+    """Stops a construction that calls torch far more often than so many tensors could need.
+
+    Initialisers are passed over: on paper there is nothing to fill, and a normal fill there makes torch
+    import its compiler, which takes two seconds.
+    """
 
     def __init__(self, tensors: int) -> None:
         super().__init__()
@@ -257,6 +268,8 @@ class _Budget(TorchFunctionMode):
                 f"got a {CONFIG} that builds far more tensors than its weights hold, expected the two files "
                 "of one model; do not trust it"
             )
+        if func is torch.Tensor.normal_ or getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
         return func(*args, **(kwargs or {}))
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from huggingface_hub import HfApi, constants, hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RemoteEntryNotFoundError
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import validate_repo_id
 
@@ -131,11 +131,13 @@ class Snapshot:
             return (self.folder / name).is_file()
         if self.sizes is not None:
             return name in self.sizes
-        try:  # a listing would cost a request each time; a fetch is remembered, be the file there or not
+        assert self.repo is not None
+        cached = try_to_load_from_cache(self.repo, name, cache_dir=self.cache_dir, revision=self.commit)
+        if cached is not None or self.offline:
+            return isinstance(cached, str)
+        try:  # not a listing, which would cost a request each time: the cache remembers what came of a fetch
             return Path(self._fetch(name)).is_file()
-        except EntryNotFoundError as error:
-            if isinstance(error, LocalEntryNotFoundError) and not self.offline:
-                raise explain(error, f"{name} of {self}") from error
+        except RemoteEntryNotFoundError:
             return False
         except (TransportError, OSError, ValueError) as error:
             raise explain(error, f"{name} of {self}") from error
@@ -220,8 +222,10 @@ def snapshot(
             )
             sizes = {f.rfilename: f.size or 0 for f in info.siblings or []}
             commit = info.sha
-        except (TransportError, OSError, ValueError) as error:
-            if commit is None or not _is_outage(error):
+        except (TransportError, OSError, ValueError, KeyError, TypeError) as error:
+            # An answer that is not the Hub's, as a hotel's network gives, is as good as none.
+            is_alien = not isinstance(error, TransportError | OSError)
+            if commit is None or not (is_alien or _is_outage(error)):
                 raise explain(error, f"{repo} at {revision}") from error
             logger.warning("%s; using the cached commit %s", explain(error, repo), commit[:8])
             offline = True

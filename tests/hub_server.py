@@ -11,42 +11,18 @@ It keeps repositories of models and datasets in memory, commit by commit, logs e
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-DATE = "2024-01-01T00:00:00.000Z"
-KINDS = {"models": "", "datasets": "datasets/"}
-LARGE = (".safetensors", ".parquet", ".bin", ".arrow")
-
-
-@dataclass
-class Repo:
-    kind: str
-    name: str
-    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    refs: dict[str, str] = field(default_factory=dict)
-    messages: list[str] = field(default_factory=list)
-
-    def add(self, files: dict[str, bytes], revision: str = "main", message: str = "") -> str:
-        self.messages.append(message)
-        stamp = repr((self.name, len(self.messages), sorted((p, oid_of(d)) for p, d in files.items())))
-        sha = hashlib.sha1(stamp.encode()).hexdigest()
-        self.commits[sha] = files
-        self.refs[revision] = sha
-        return sha
-
-    def resolve(self, revision: str) -> str | None:
-        sha = self.refs.get(revision, revision)
-        return sha if sha in self.commits else None
+from hub_repo import KINDS, Repo, blob_of, is_large, oid_of, tree
 
 
 @dataclass(frozen=True)
@@ -77,18 +53,6 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def oid_of(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def blob_of(data: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-
-
-def is_large(path: str) -> bool:
-    return path.endswith(LARGE)
-
-
 def reply(value: Any, status: int = 200) -> Answer:
     return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
@@ -97,13 +61,6 @@ def refuse(status: int, code: str = "", **headers: str) -> Answer:
     answer = reply({"error": code or f"status {status}"}, status)
     answer.headers |= headers | ({"X-Error-Code": code} if code else {})
     return answer
-
-
-def describe(path: str, data: bytes) -> dict[str, Any]:
-    entry: dict[str, Any] = {"type": "file", "path": path, "size": len(data), "oid": blob_of(data)}
-    if is_large(path):
-        entry["lfs"] = {"oid": oid_of(data), "size": len(data), "pointerSize": 130}
-    return entry
 
 
 class HubServer:
@@ -116,6 +73,7 @@ class HubServer:
         self.requests: list[Request] = []
         self.rules: list[Rule] = []
         self.lock = threading.RLock()
+        self.stopped = False
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -141,8 +99,14 @@ class HubServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.stop()
+
+    def stop(self) -> None:
+        """Go away: nobody connects any more, and connections still open are closed without an answer."""
+        if not self.stopped:
+            self.stopped = True
+            self.server.shutdown()
+            self.server.server_close()
 
     # -------------------------------------------------------- what a test says to it
 
@@ -189,6 +153,9 @@ class HubServer:
 
     def serve(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         method, path = handler.command, handler.path
+        if self.stopped:
+            handler.close_connection = True
+            return
         with self.lock:
             self.requests.append(Request(method, path, handler.headers.get("Authorization")))
             rule = next((r for r in self.rules if r.times > 0 and r.path in path), None)
@@ -323,7 +290,7 @@ class HubServer:
             return refuse(404, "RevisionNotFound")
         files = repo.commits[sha]
         if verb == "revision":
-            return reply(self._info(repo, sha, files))
+            return reply(repo.info(sha))
         if verb == "tag":
             repo.refs[json.loads(body)["tag"]] = sha
             return reply({})
@@ -349,23 +316,6 @@ class HubServer:
             everything = {entry["path"]: entry for entry in tree(files, "", True)}
             return reply([everything[path] for path in wanted if path in everything])
         return refuse(404)
-
-    @staticmethod
-    def _info(repo: Repo, sha: str, files: dict[str, bytes]) -> dict[str, Any]:
-        siblings = []
-        for path, data in sorted(files.items()):
-            entry = describe(path, data)
-            siblings.append({"rfilename": path, "size": entry["size"], "blobId": entry["oid"]})
-        info = {
-            "_id": "0" * 24,
-            "id": repo.name,
-            "sha": sha,
-            "private": False,
-            "gated": False,
-            "disabled": False,
-        }
-        info |= {"tags": [], "downloads": 0, "likes": 0, "lastModified": DATE, "createdAt": DATE}
-        return info | {"siblings": siblings, "author": repo.name.split("/")[0]}
 
     def _commit(self, repo: Repo, revision: str, files: dict[str, bytes], body: bytes) -> Answer:
         lines = [json.loads(line) for line in body.splitlines() if line.strip()]
@@ -404,19 +354,3 @@ class HubServer:
         # Another host name, as the real store is another host: the client must not send its token there.
         headers |= {"Location": f"http://localhost:{self.port}/store/{oid}", "X-Linked-Etag": f'"{oid}"'}
         return Answer(302, b"", headers | {"X-Linked-Size": str(len(data)), "ETag": f'"{blob_of(data)}"'})
-
-
-def tree(files: dict[str, bytes], folder: str, recursive: bool) -> Iterator[dict[str, Any]]:
-    """The files and folders under `folder`, as the Hub lists them."""
-    prefix = f"{folder}/" if folder else ""
-    folders = set()
-    for path, data in sorted(files.items()):
-        if not path.startswith(prefix):
-            continue
-        inner = path[len(prefix) :].split("/")
-        depths = range(1, len(inner)) if recursive else range(1, min(len(inner), 2))
-        folders |= {prefix + "/".join(inner[:depth]) for depth in depths}
-        if recursive or len(inner) == 1:
-            yield describe(path, data)
-    for name in sorted(folders):
-        yield {"type": "directory", "path": name, "size": 0, "oid": hashlib.sha1(name.encode()).hexdigest()}

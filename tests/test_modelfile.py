@@ -7,8 +7,6 @@ import json
 import os
 import pickle
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -21,8 +19,6 @@ from torch import nn
 from s2f.errors import ModelError
 from s2f.hub import HubMixin
 from s2f.models import Pix2Pix, StarGAN, load_model
-
-ROOT = Path(__file__).parents[1]
 
 
 class Everything(nn.Module, HubMixin):
@@ -150,6 +146,7 @@ def test_arguments_are_checked_when_a_model_is_made(arguments: dict[str, Any], w
         ({"limit": "much"}, "limit='much'"),
         ({"_class_name": "StarGAN"}, "got a StarGAN in .*expected a Everything"),
         ({"_class_name": 3}, "_class_name"),
+        ({"_class_name": "Two\nlines"}, "without a proper _class_name"),
     ],
 )
 def test_a_configuration_that_lies_is_refused(folder: Path, changes: dict[str, Any], words: str) -> None:
@@ -169,7 +166,7 @@ def test_a_configuration_that_lies_is_refused(folder: Path, changes: dict[str, A
         (b'{"a":' * 100_000, "not readable JSON"),
         (b"\xff\xfe{}", "not readable JSON"),
         (b" " * (1 << 20) + b"{}", "over 1,048,576 bytes"),
-        (b"{}", "without _class_name"),
+        (b"{}", "without a proper _class_name"),
         (b'{"_class_name": "Everything", "widths": [2, 4]}', "no rows"),
     ],
     ids=range(11),
@@ -184,6 +181,11 @@ def test_a_missing_default_is_filled_in(folder: Path) -> None:
     del config["scale"], config["_s2f_version"]
     (folder / "config.json").write_text(json.dumps(config))
     assert Everything.from_pretrained(folder).config["scale"] == 1.5
+
+
+def test_a_device_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(ModelError, match="device 'cuda:99'.*map_location='cpu'"):
+        Everything.from_pretrained(folder, map_location="cuda:99")
 
 
 def test_another_class_is_named(tmp_path: Path) -> None:
@@ -376,56 +378,3 @@ def test_saving_is_deterministic_and_other_layouts_are_fine(tmp_path: Path) -> N
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("a", "b")]
     assert weights[0] == weights[1]
     assert isinstance(load_model(tmp_path / "b"), Pix2Pix)
-
-
-HOSTILE = """
-import json, resource, struct, sys, time
-from pathlib import Path
-from s2f.errors import ModelError
-from s2f.models import Pix2Pix, StarGAN, load_model
-
-folder = Path(sys.argv[1])
-own = {}
-for cls in (Pix2Pix, StarGAN):
-    cls(width=2).save_pretrained(folder / cls.__name__)
-    own[cls] = json.loads((folder / cls.__name__ / "config.json").read_text())
-    load_model(folder / cls.__name__)
-start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-def attempt(cls, text):
-    (folder / cls.__name__ / "config.json").write_text(text)
-    began = time.process_time()
-    try:
-        load_model(folder / cls.__name__)
-    except ModelError as error:
-        print(f"{time.process_time() - began:.2f}", str(error)[:90], file=sys.stderr)
-        assert time.process_time() - began < 1, error
-    else:
-        raise AssertionError(text[:100])
-
-for cls, changes in [
-    (Pix2Pix, {"width": 10**9}), (Pix2Pix, {"width": 10**6}), (Pix2Pix, {"depth": 10**7}),
-    (StarGAN, {"blocks": 10**7}), (StarGAN, {"blocks": 10**6}), (StarGAN, {"domains": 10**6}),
-    (StarGAN, {"width": 10**6}), (StarGAN, {"width": 1000, "blocks": 1000}),
-]:
-    attempt(cls, json.dumps(own[cls] | changes))
-attempt(Pix2Pix, '{"a":' * 150_000)
-
-path = folder / "Pix2Pix" / "model.safetensors"
-size = 2 << 30
-header = json.dumps({"w": {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}}).encode()
-with path.open("wb") as file:
-    file.write(struct.pack("<Q", len(header)) + header)
-    file.truncate(8 + len(header) + size)  # sparse: it claims 2 GB and has them, of holes
-attempt(Pix2Pix, json.dumps(own[Pix2Pix]))
-attempt(Pix2Pix, json.dumps(own[Pix2Pix] | {"width": 1000}))
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) // 1024)
-"""
-
-
-def test_hostile_models_cost_neither_time_nor_memory(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", HOSTILE, str(tmp_path)], capture_output=True, text=True, cwd=ROOT, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 60  # MB over what loading two honest models took

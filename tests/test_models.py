@@ -14,6 +14,7 @@ from torch import nn
 from s2f.errors import ModelError
 from s2f.models import (
     MODELS,
+    Classifier,
     PatchDiscriminator,
     Pix2Pix,
     StarGAN,
@@ -37,7 +38,7 @@ class Case:
     make: Callable[[], Any]
     inputs: Callable[[int], tuple[torch.Tensor, ...]]
     shapes: Callable[[int], list[tuple[int, ...]]]
-    is_player: bool = False  # a critic, of no name in MODELS
+    is_picture: bool = True  # the answer is an image in [-1, 1], not logits
 
     def outputs(self, model: nn.Module, *inputs: torch.Tensor) -> list[torch.Tensor]:
         out = model(*inputs)
@@ -54,7 +55,13 @@ CASES = {
         lambda: PatchDiscriminator(width=4),
         lambda n: (drawing(n, 32), face(n, 32)),
         lambda n: [(n, 1, 2, 2)],
-        is_player=True,
+        is_picture=False,
+    ),
+    "classifier": Case(
+        lambda: Classifier(width=8, size=32),
+        lambda n: (face(n, 40),),
+        lambda n: [(n, 7)],
+        is_picture=False,
     ),
     "stargan": Case(
         lambda: StarGAN(width=4, domains=3, blocks=2),
@@ -65,7 +72,7 @@ CASES = {
         lambda: StarGANDiscriminator(size=16, width=4, domains=3, depth=3),
         lambda n: (face(n, 16),),
         lambda n: [(n, 1, 2, 2), (n, 3)],
-        is_player=True,
+        is_picture=False,
     ),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -96,7 +103,7 @@ def test_shapes_and_range(case: Case) -> None:
         out = case.outputs(case.make().eval(), *case.inputs(2))
     assert [tuple(o.shape) for o in out] == case.shapes(2)
     assert all(o.dtype == torch.float32 and torch.isfinite(o).all() for o in out)
-    if not case.is_player:
+    if case.is_picture:
         assert out[0].abs().max() <= 1
         assert out[0].std() > 0
 

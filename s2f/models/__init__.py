@@ -51,5 +51,5 @@ def load_model(
     name, _ = class_and_arguments(source, subfolder)
     known = {model.__name__: model for model in MODELS.values()}
     if name not in known:
-        raise ModelError(f"got a {name[:100]!r} in {source}, expected one of {', '.join(known)}; update s2f")
+        raise ModelError(f"got a {name} in {source}, expected one of {', '.join(known)}; update s2f")
     return known[name].from_pretrained(source, subfolder=subfolder, map_location=map_location)
