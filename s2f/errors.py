@@ -11,6 +11,10 @@ class ImageError(S2FError):
     """A picture that cannot be read."""
 
 
+class SketchError(S2FError):
+    """A drawing with nothing to work from, or a style or step that does not exist."""
+
+
 class ModelError(S2FError):
     """A model folder, repository or checkpoint that cannot be trusted or loaded."""
 
