@@ -42,7 +42,7 @@ def eyes(hand: Hand, sitter: Sitter) -> None:
             "dot": 0.5 * sign * (1 - wide),
             "anime": 0.08,
             "ring": 0.04 + 0.3 * sign,
-            "scribble": 0.06 + 0.1 * bad,
+            "scribble": 0.09 + 0.12 * bad,
         },
     )
     smiling = sitter.pull("AU12") > 0.5 and sitter.pull("AU6") > 0.5 and rng.random() < 0.12 * (bad + 0.3)

@@ -12,7 +12,7 @@ from .drawn_shapes import JAW, LIP_BOTTOM, LIP_TOP, Sitter, along, choose, joine
 from .drawn_sight import HAIRLINE
 from .hand import Hand
 
-BEARD_SEEN = 0.35  # from here on a beard is drawn
+BEARD_SEEN = 0.29  # from here on a beard is drawn
 
 
 def _band(sitter: Sitter, s: np.ndarray, t: np.ndarray) -> np.ndarray:

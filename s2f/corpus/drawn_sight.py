@@ -54,7 +54,7 @@ def look(landmarks: np.ndarray, outline: np.ndarray, image: np.ndarray | None) -
     unit = max(float(np.hypot(*(landmarks[0] - landmarks[1]))), 1.0)
     depth = float(np.median(np.hypot(*(crown - landmarks[HAIRLINE])[3:10].T)) / unit)
     if image is None:
-        return Sight(depth=depth, crown=crown)
+        return Sight(depth=depth, bald=depth < 0.1, crown=crown)
     mid = image
     while mid.shape[0] >= 512:  # by halves, which is fast
         mid = cv2.resize(mid, (mid.shape[1] // 2, mid.shape[0] // 2), interpolation=cv2.INTER_AREA)
@@ -121,29 +121,28 @@ def _beard(lab: np.ndarray, rough: np.ndarray, lm: np.ndarray) -> tuple[float, f
     def seen(points: np.ndarray) -> tuple[float, float, float]:
         colour = _patches(lab, points).mean(0)
         rel = _patches(rough, points).mean() / cheek_rough
-        return colour[0] / max(cheek[0], 1), cheek[2] - colour[2], float(np.log2(max(rel, 0.1)))
+        ratio = colour[0] / max(cheek[0], 1)
+        grey = max(0.0, ratio * (cheek[2] - 128) - (colour[2] - 128))  # less yellow than shade makes it
+        return ratio, grey, float(np.log2(max(rel, 0.1)))
 
-    lip, lip_blue, lip_rough = seen((lm[[170, 172]] + lm[[171, 173]]) / 2)
+    lip, lip_grey, lip_rough = seen((lm[[170, 172]] + lm[[171, 173]]) / 2)
     side, _, _ = seen((lm[[88, 92, 88, 92]] + lm[[159, 162, 170, 172]]) / 2)
-    chin, chin_blue, chin_rough = seen(lm[[174, 175, 176, 178]])
-    jaw, jaw_blue, jaw_rough = seen(0.72 * lm[[127, 131, 126, 132]] + 0.28 * lm[[159, 162, 165, 168]])
-    moustache = 4 * (0.93 - min(lip, side)) + 0.1 * (lip_blue - 2) + 0.5 * (lip_rough - 0.7)
-    beard = 3 * (0.93 - chin) + 0.06 * (chin_blue - 2) + 0.5 * (chin_rough - 0.3)
-    sides = 3 * (0.78 - jaw) + 0.06 * (jaw_blue - 3) + 0.6 * (jaw_rough + 0.15)
+    chin, chin_grey, chin_rough = seen(lm[[174, 175, 176, 178]])
+    jaw, jaw_grey, jaw_rough = seen(0.72 * lm[[127, 131, 126, 132]] + 0.28 * lm[[159, 162, 165, 168]])
+    moustache = 4 * (0.92 - min(lip, side)) + 0.1 * (lip_grey - 1) + 0.8 * (lip_rough - 0.7)
+    beard = 3 * (0.92 - chin) + 0.08 * (chin_grey - 1) + 0.6 * (chin_rough - 0.4)
+    sides = 3 * (0.74 - jaw) + 0.06 * (jaw_grey - 2) + 0.9 * (jaw_rough - 0.1)
     ranked = sorted((moustache, beard, sides))
-    if (ranked[1] + ranked[2]) / 2 < 0.45 and moustache < 0.48:  # one dark place alone is a shadow
+    if ranked[1] < 0.29 and moustache < 0.62:  # one dark place alone is a shadow
         return 0.0, 0.0, 0.0
-    return tuple(float(np.clip(v, 0, 1.5)) if v > 0.35 else 0.0 for v in (moustache, beard, sides))  # type: ignore[return-value]
+    return tuple(float(np.clip(v, 0, 1.5)) if v > 0.29 else 0.0 for v in (moustache, beard, sides))  # type: ignore[return-value]
 
 
 def _locks(
     lab: np.ndarray, lm: np.ndarray, outline: np.ndarray, hair: np.ndarray, skin: np.ndarray, unit: float
 ) -> tuple[np.ndarray, ...]:
     """Hair that is seen to hang down from the side of the head, as closed outlines."""
-    centre, low = (
-        lm[[18, 27]].mean(0),
-        lambda p: np.round((p + 0.5) * 2 - 2).astype(np.int32),
-    )  # 3 bits of 1/8
+    centre = lm[[18, 27]].mean(0)
     beyond = np.clip(centre + (outline[::4] - centre) * 1.16, 6, 505)
     back = np.median(_patches(lab, beyond), 0)
     mask = _hair_like(lab, hair, 0.8 * skin + 0.2 * hair, back)
@@ -157,7 +156,8 @@ def _locks(
         lm[[112, 120, 121, 122, 123, 124, 114]],
         np.array(neck),
     ):
-        cv2.fillPoly(mask, [low(area)], 0, cv2.LINE_8, 3)
+        eighths = np.round((area + 0.5) * 2 - 4).astype(np.int32)
+        cv2.fillPoly(mask, [eighths], 0, cv2.LINE_8, 3)
     top, level = int((lm[[0, 1], 1].mean() + 0.5) / 4), (0.6 * lm[[87, 93], 1].mean() + 0.4 * lm[129, 1]) / 4
     mask[: max(top, 0)] = 0
     count, label, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)

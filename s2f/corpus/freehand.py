@@ -115,6 +115,11 @@ def _check(view: View) -> None:
         raise CorpusError(
             f"got landmarks of shape {shape}, expected ({POINTS}, 2) finite numbers; give all points"
         )
+    if np.ndim(view.outline) != 2 or len(view.outline) < 3 or not np.isfinite(view.outline).all():
+        got = np.shape(view.outline)
+        raise CorpusError(
+            f"got an outline of shape {got}, expected three or more finite points; trace the hair"
+        )
     if view.image is not None and (view.image.dtype != np.uint8 or view.image.ndim != 3):
         got = f"{view.image.dtype} {view.image.shape}"
         raise CorpusError(f"got an image of {got}, expected RGB uint8 (height, width, 3); convert it")
@@ -151,12 +156,11 @@ def _pose(view: View, sight: Sight, hand: Hand) -> Sitter:
     _misplace(lm, unit, hand)
     _round_jaw(lm, hand)
     warp = _distortion(lm, unit, hand)
-    outline = _to_page(view.outline, view.size) if len(view.outline) else sight.crown
     return Sitter(
         lm=warp(lm),
         unit=unit,
         sight=sight,
-        outline=warp(outline),
+        outline=warp(_to_page(view.outline, view.size)),
         crown=warp(sight.crown),
         locks=[warp(lock) for lock in sight.locks],
         units=view.units,
@@ -301,7 +305,7 @@ def _leave_out(hand: Hand) -> str:
             order = order[1:7] + order[:1] + order[7:]
         elif rng.random() < 0.4:  # the outline first
             order = [order[0], order[9], order[10], order[7], order[8], *order[1:7]]
-        reached = int(rng.integers(3, len(order)))
+        reached = int(rng.integers(4, len(order)))
         hand.forget({name for step in order[reached:] for name in step} | {"folds", "skin", "shade", "beard"})
         return "unfinished"
     chances = {

@@ -1,0 +1,371 @@
+"""Freehand drawings: one seed is one drawing, the expression survives, what the photograph shows is drawn."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from miniature import MEAN
+
+from s2f.corpus.drawn_shapes import BROW, BROW_LOW, JAW, SLIT_LOW, zigzag
+from s2f.corpus.drawn_sight import HAIRLINE
+from s2f.corpus.freehand import Drawing, View, draw, freehand, see
+from s2f.corpus.hand import TOOLS, Hand, Tool, pick_tool
+from s2f.errors import CorpusError
+
+SKIN, HAIR, WALL = (200, 160, 140), (52, 38, 30), (222, 222, 220)
+CENTRE = MEAN[[0, 1]].mean(0)
+
+
+def silhouette(depth: float = 60.0) -> np.ndarray:
+    """The hair's outline `depth` pixels over the hairline, from ear to ear."""
+    line = MEAN[HAIRLINE]
+    away = line - CENTRE
+    reach = np.hypot(*away.T)[:, None]
+    rim = CENTRE + away / reach * (reach + depth * np.hanning(len(line) + 4)[2:-2, None])
+    t = np.linspace(0, len(rim) - 1, 40)
+    return np.stack([np.interp(t, np.arange(len(rim)), rim[:, i]) for i in (0, 1)], -1)
+
+
+def photograph(hair: tuple[int, int, int] = HAIR, beard: float = 0.0, locks: bool = False) -> np.ndarray:
+    """Flat colours where the parts of the face are; a beard is dark and rough."""
+    image = np.full((512, 512, 3), WALL, np.uint8)
+    rough = np.random.default_rng(3)
+    area = lambda points: [np.round(points).astype(np.int32)]  # noqa: E731
+    cv2.fillPoly(image, area(np.array([(200, 420), (316, 420), (330, 512), (186, 512)])), SKIN)
+    cv2.fillPoly(image, area(silhouette()), hair)
+    if locks:
+        for x in (100, 412):
+            cv2.fillPoly(
+                image, area(np.array([(x - 26, 240), (x + 26, 240), (x + 30, 500), (x - 30, 500)])), hair
+            )
+    cv2.fillPoly(
+        image,
+        area(np.concatenate([MEAN[[109, 110]], MEAN[JAW], MEAN[[113, 112]], MEAN[HAIRLINE][::-1]])),
+        SKIN,
+    )
+    image = np.clip(image + rough.normal(0, 1.5, image.shape), 0, 255).astype(np.uint8)
+    if beard:
+        mask = np.zeros((512, 512), np.uint8)
+        cv2.fillPoly(
+            mask, area(np.concatenate([MEAN[[119]], MEAN[JAW][1:-1], MEAN[[124, 162, 67, 62, 159]]])), 255
+        )
+        stubble = rough.normal(0, 22, (512, 512, 1)) - 60
+        image = np.where(mask[..., None] > 0, np.clip(image + beard * stubble, 0, 255), image).astype(
+            np.uint8
+        )
+    return image
+
+
+def face(bend: float = 0.0, slant: float = 0.0, **more: object) -> View:
+    """A face whose mouth is bent (a smile is positive, in mouth widths) and whose brows fall to the nose."""
+    landmarks = MEAN.copy()
+    mouth = landmarks[87:109]
+    width = landmarks[93, 0] - landmarks[87, 0]
+    t = (mouth[:, 0] - landmarks[87, 0]) / width
+    mouth[:, 1] += (4 * t * (1 - t) - 0.6) * bend * width
+    for k, side in ((0, 1), (1, -1)):
+        ids = [*BROW[k], *BROW_LOW[k][1:3]]
+        landmarks[ids, 1] += side * np.tan(slant) * (landmarks[ids, 0] - landmarks[ids, 0].mean())
+    return View(landmarks, silhouette(), rest=MEAN.copy(), **more)  # type: ignore[arg-type]
+
+
+def mouth_bend(drawing: Drawing) -> float:
+    """How far the middle of the mouth's line (drawn before the lips) lies below its ends, in its widths."""
+    lines = [line for part, line in drawing.strokes if part == "mouth"]
+    widest = max(np.ptp(line[:, 0]) for line in lines)
+    line = next(line for line in lines if np.ptp(line[:, 0]) > 0.7 * widest)
+    line = line[np.argsort(line[:, 0])]
+    few = max(1, len(line) // 6)
+    ends, middle = (
+        (line[:few].mean(0) + line[-few:].mean(0)) / 2,
+        line[len(line) // 2 - few : len(line) // 2 + few].mean(0),
+    )
+    return float((middle - ends)[1] / np.ptp(line[:, 0]))
+
+
+def brow_slant(drawing: Drawing) -> float:
+    slopes = []
+    for k, side in ((0, 1), (1, -1)):
+        points = np.concatenate([line for part, line in drawing.strokes if part == f"brow{k}"])
+        slopes.append(side * np.polyfit(points[:, 0] - points[:, 0].mean(), points[:, 1], 1)[0])
+    return float(np.mean(slopes))
+
+
+def has(drawing: Drawing, *parts: str) -> bool:
+    return set(parts) <= {part for part, _ in drawing.strokes}
+
+
+def test_one_seed_is_one_drawing() -> None:
+    view = face(0.1, image=photograph())
+    first, again = (draw(view, np.random.default_rng(4)) for _ in range(2))
+    assert np.array_equal(first.image, again.image)
+    assert first.ways == again.ways
+    assert np.array_equal(first.landmarks, again.landmarks)
+    assert np.array_equal(freehand(view, np.random.default_rng(4)), first.image)
+    assert not np.array_equal(first.image, draw(view, np.random.default_rng(5)).image)
+
+
+def test_looking_once_serves_many_drawings() -> None:
+    view = face(image=photograph(beard=1))
+    given = draw(view, np.random.default_rng(6), sight=see(view))
+    assert np.array_equal(given.image, draw(view, np.random.default_rng(6)).image)
+
+
+def test_dark_strokes_on_white_and_a_sane_amount_of_ink() -> None:
+    view = face(0.05, image=photograph())
+    for seed in range(200):
+        drawing = draw(view, np.random.default_rng(seed), size=128)
+        page = drawing.image
+        assert page.shape == (128, 128)
+        assert page.dtype == np.uint8
+        if drawing.ways["paper"] == "white":
+            assert page.max() == 255
+            assert np.median(page) > 200
+            ink = 1 - page.mean() / 255
+            assert 0.002 < ink < 0.45, (seed, drawing.ways, ink)
+        assert page.min() < 215, (seed, drawing.ways)
+
+
+@pytest.mark.parametrize("skill", [0.0, 0.3, 0.6, 1.0])
+def test_the_mouth_keeps_its_expression_at_any_skill(skill: float) -> None:
+    meant, drawn = [], []
+    for seed in range(90):
+        bend = float(np.random.default_rng(seed).uniform(-0.12, 0.12))
+        drawing = draw(face(bend), np.random.default_rng(1000 + seed), size=64, skill=skill)
+        if has(drawing, "mouth"):
+            meant.append(bend)
+            drawn.append(mouth_bend(drawing))
+    clear = np.abs(meant) > 0.04
+    assert np.corrcoef(meant, drawn)[0, 1] > 0.6
+    assert (np.sign(meant) == np.sign(drawn))[clear].mean() > 0.85
+
+
+@pytest.mark.parametrize("skill", [0.0, 0.5, 1.0])
+def test_brows_keep_their_slant_at_any_skill(skill: float) -> None:
+    meant, drawn = [], []
+    for seed in range(90):
+        slant = float(np.random.default_rng(seed).uniform(-0.2, 0.2))
+        drawing = draw(face(0, slant), np.random.default_rng(2000 + seed), size=64, skill=skill)
+        if has(drawing, "brow0", "brow1"):
+            meant.append(slant)
+            drawn.append(brow_slant(drawing))
+    assert np.corrcoef(meant, drawn)[0, 1] > 0.75
+
+
+def test_an_open_mouth_is_drawn_open_and_a_closed_eye_closed() -> None:
+    wide = face()
+    wide.landmarks[SLIT_LOW[1:-1], 1] += 30
+    wide.landmarks[104:109, 1] += 30
+    shut = face(units={"AU43_L": 1.0, "AU43_R": 1.0})
+    for seed in range(12):
+        drawing = draw(wide, np.random.default_rng(seed), size=64)
+        assert drawing.ways["mouth"].split()[0] in ("open", "sign")
+        assert "open" not in draw(shut, np.random.default_rng(seed), size=64).ways["mouth"]
+        eyes = [
+            line
+            for part, line in draw(shut, np.random.default_rng(seed), size=512, skill=1).strokes
+            if part == "eye0"
+        ]
+        assert not eyes or np.ptp(eyes[0][:, 1]) < 0.5 * np.ptp(eyes[0][:, 0])
+
+
+def test_a_smaller_page_shows_the_same_drawing() -> None:
+    view = face(0.08, image=photograph())
+    small = View(
+        (view.landmarks + 0.5) / 2 - 0.5, (view.outline + 0.5) / 2 - 0.5, (MEAN + 0.5) / 2 - 0.5, size=256
+    )
+    for seed in range(12):
+        large = draw(replace(view, image=None), np.random.default_rng(seed), size=512)
+        half = draw(small, np.random.default_rng(seed), size=256)
+        assert large.ways == half.ways
+        for (part, line), (other, fine) in zip(half.strokes, large.strokes, strict=True):
+            assert part == other
+            assert np.allclose((line + 0.5) * 2 - 0.5, fine, atol=1e-6)
+        if large.ways["paper"] == "white":
+            shrunk = cv2.resize(large.image, (256, 256), interpolation=cv2.INTER_AREA).astype(float)
+            assert np.abs(cv2.blur(shrunk, (3, 3)) - cv2.blur(half.image, (3, 3))).mean() < 4
+            assert abs(shrunk.mean() - half.image.mean()) < 6
+
+
+def test_a_beard_is_drawn_where_one_is_seen() -> None:
+    shaved, grown = face(image=photograph()), face(image=photograph(beard=1))
+    assert see(shaved).moustache == see(shaved).chin == see(shaved).jaw == 0
+    assert min(see(grown).moustache, see(grown).jaw) > 0.5
+    drawn = 0
+    for seed in range(60):
+        assert "beard" not in draw(shaved, np.random.default_rng(seed), size=64).ways
+        assert "beard" not in draw(face(), np.random.default_rng(seed), size=64).ways
+        drawn += "beard" in draw(grown, np.random.default_rng(seed), size=64).ways
+    assert drawn > 50
+
+
+def test_hair_is_read_from_the_photograph() -> None:
+    dark, fair = see(face(image=photograph())), see(face(image=photograph(hair=(225, 200, 150))))
+    assert dark.hair_dark > 0.8 > 0.3 > fair.hair_dark
+    assert not dark.bald
+    assert not dark.locks
+    assert len(see(face(image=photograph(locks=True))).locks) == 2
+    filled = {
+        name: np.mean(
+            [
+                draw(face(image=picture), np.random.default_rng(s), size=64).ways.get("hair") == "solid"
+                for s in range(80)
+            ]
+        )
+        for name, picture in (("dark", photograph()), ("fair", photograph(hair=(225, 200, 150))))
+    }
+    assert filled["dark"] > filled["fair"]
+
+
+def test_long_hair_hangs_beside_the_neck_only_where_it_does_in_the_photograph() -> None:
+    def below_the_chin(view: View) -> float:
+        found = []
+        for seed in range(20):
+            drawing = draw(view, np.random.default_rng(seed), skill=0.9)
+            found.append(any(part == "hair" and (line[:, 1] > 430).any() for part, line in drawing.strokes))
+        return float(np.mean(found))
+
+    assert below_the_chin(face(image=photograph(locks=True))) > 0.5
+    assert below_the_chin(face(image=photograph())) < 0.1
+
+
+def test_a_bald_head_gets_no_hair() -> None:
+    for view in (face(image=photograph(hair=SKIN)), replace(face(), outline=silhouette(3.0))):
+        assert see(view).bald
+        ways = Counter(draw(view, np.random.default_rng(seed), size=64).ways["hair"] for seed in range(30))
+        assert set(ways) == {"bald"}
+
+
+def test_some_drawings_are_unfinished() -> None:
+    stages = Counter(draw(face(), np.random.default_rng(seed), size=32).ways["stage"] for seed in range(500))
+    assert 0.08 < stages["unfinished"] / 500 < 0.17
+    assert 0.6 < stages["whole"] / 500 < 0.9
+
+
+def test_every_way_of_drawing_occurs() -> None:
+    found: dict[str, Counter[str]] = {}
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        view = face(float(rng.uniform(-0.1, 0.1)))
+        view.landmarks[SLIT_LOW[1:-1], 1] += rng.choice([0, 8, 30])
+        for feature, way in draw(view, rng, size=32).ways.items():
+            found.setdefault(feature, Counter())[way] += 1
+    assert set(found["tool"]) == set(TOOLS)
+    assert {"almond", "simple", "oval", "dot", "anime", "ring", "scribble"} <= set(found["eyes"])
+    assert {"line", "outline", "hairs", "block", "none"} <= set(found["brows"])
+    assert {"base", "wings", "ell", "dots", "u", "triangle", "side", "full", "none"} <= set(found["nose"])
+    assert {"sign", "line", "lips", "under", "dark", "open dark", "open empty", "sign empty"} <= set(
+        found["mouth"]
+    )
+    assert {"outline", "few", "many", "short", "curls", "scribble", "solid", "cross", "spiky", "bald"} <= set(
+        found["hair"]
+    )
+    assert max(max(c.values()) for f, c in found.items() if f in ("eyes", "nose", "mouth", "hair")) < 280
+
+
+def test_the_placement_is_reported_and_mostly_exact() -> None:
+    view, exact = face(), 0
+    for seed in range(150):
+        drawing = draw(view, np.random.default_rng(seed), size=256, skill=1.0)
+        if np.allclose(drawing.transform, np.eye(2, 3)):
+            exact += 1
+        photo = (view.landmarks + 0.5) / 2 - 0.5
+        placed = photo @ drawing.transform[:, :2].T + drawing.transform[:, 2]
+        assert np.abs(placed - drawing.landmarks)[:109].mean() < 5
+    assert 75 < exact < 130
+
+
+def test_strange_landmarks_still_make_a_page() -> None:
+    image = photograph()
+    clipped = np.clip(MEAN * 1.6 - 180, 0, 511)
+    cases = [
+        MEAN + 4000,
+        MEAN - 900,
+        clipped,
+        np.zeros_like(MEAN),
+        MEAN[:, ::-1].copy(),
+        MEAN * 0.01 + 250,
+        MEAN * (-1, 1),
+    ]
+    for seed, landmarks in enumerate(cases):
+        for outline in (silhouette(), silhouette() * 0 + 100, silhouette() * 50):
+            view = View(landmarks, outline, MEAN, {"AU12_L": 1.0}, image)
+            page = freehand(view, np.random.default_rng(seed), size=128)
+            assert page.shape == (128, 128)
+
+
+def test_wrong_input_is_refused_in_one_sentence() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(CorpusError, match="got landmarks of shape"):
+        freehand(View(MEAN[:68], silhouette()), rng)
+    with pytest.raises(CorpusError, match="finite"):
+        freehand(View(np.full_like(MEAN, np.nan), silhouette()), rng)
+    with pytest.raises(CorpusError, match="got an outline"):
+        freehand(View(MEAN, np.zeros((0, 2))), rng)
+    with pytest.raises(CorpusError, match="got an image of float"):
+        freehand(face(image=np.zeros((512, 512, 3), np.float32)), rng)
+
+
+def test_glasses_are_drawn_only_when_they_are_worn() -> None:
+    worn = replace(face(), glasses=True)
+    parts = [has(draw(worn, np.random.default_rng(s), size=64), "glasses") for s in range(10)]
+    assert all(parts)
+    assert not any(has(draw(face(), np.random.default_rng(s), size=64), "glasses") for s in range(40))
+
+
+def test_tools_differ_on_paper() -> None:
+    line = np.array([(60.0, 256.0), (256.0, 250.0), (450.0, 256.0)])
+    pages = {}
+    for tool in (Tool("thin", 2), Tool("thick", 8), Tool("grey", 4, ink=100), Tool("hard", 4, smooth=False)):
+        hand = Hand(np.random.default_rng(1), 1.0, tool)
+        hand.line(line)
+        pages[tool.name], strokes = hand.page(512, np.eye(2, 3))
+        assert np.abs(strokes[0][1][:, 1] - 254).max() < 12
+    ink = {name: (255.0 - page).sum() / 255 for name, page in pages.items()}
+    assert 3 < ink["thick"] / ink["thin"] < 5
+    assert pages["grey"].min() == 100
+    assert set(np.unique(pages["hard"])) == {0, 255}
+    tapered = Hand(np.random.default_rng(1), 1.0, Tool("pen", 8, taper=1.0))
+    tapered.line(line)
+    page, _ = tapered.page(512, np.eye(2, 3))
+    assert (page[:, 68] < 128).sum() < (page[:, 256] < 128).sum()
+    assert {pick_tool(np.random.default_rng(s)).name for s in range(80)} == set(TOOLS)
+
+
+def test_a_rubbed_place_is_white_and_a_patch_with_a_hole_has_one() -> None:
+    hand = Hand(np.random.default_rng(2), 1.0, Tool("brush", 6))
+    box = lambda r: np.array([(256 - r, 256 - r), (256 + r, 256 - r), (256 + r, 256 + r), (256 - r, 256 + r)])  # noqa: E731
+    hand.fill(box(100.0), box(30.0))
+    hand.rub(np.array([(180.0, 160.0), (180.0, 352.0)]), 20)
+    page, _ = hand.page(512, np.eye(2, 3))
+    assert page[256, 256] == 255
+    assert page[256, 220] == 0
+    assert page[256, 180] == 255
+
+
+def test_hatching_stays_inside() -> None:
+    square = np.array([(10.0, 10.0), (90.0, 10.0), (90.0, 60.0), (10.0, 60.0)])
+    for angle in (0.0, 0.7, 1.57):
+        lines = zigzag(square, angle, 5.0, np.random.default_rng(0))
+        ends = np.concatenate(lines)
+        assert len(lines) > 7
+        assert (ends > (9.99, 9.99)).all()
+        assert (ends < (90.01, 60.01)).all()
+        along = lines[0][1] - lines[0][0]
+        assert np.abs(along @ (-np.sin(angle), np.cos(angle))) < 1e-6
+    assert len(zigzag(square, 0.0, 500.0, np.random.default_rng(0))) <= 1
+
+
+def test_speed() -> None:
+    view = face(0.08, image=photograph())
+    freehand(view, np.random.default_rng(0))
+    for size in (256, 512):
+        start = time.process_time()
+        for seed in range(20):
+            freehand(view, np.random.default_rng(seed), size=size)
+        print(f"{size}: {(time.process_time() - start) / 20 * 1e3:.1f} ms")
