@@ -100,6 +100,10 @@ class Snapshot:
             if not path.is_file():
                 raise ModelError(f"got no {name} in {self.folder}, expected that file; check the folder")
             return path
+        if force_download and self.offline:
+            raise ModelError(
+                f"got force_download for {self} while offline, expected a network; drop it to use the cache"
+            )
         size = (self.sizes or {}).get(name, 0)
         if at_most is not None and size > at_most:
             raise ModelError(
@@ -119,7 +123,7 @@ class Snapshot:
             cache_dir=self.cache_dir,
             token=self.token,
             local_files_only=self.offline,
-            force_download=force_download and not self.offline,
+            force_download=force_download,
             library_name="s2f",
             library_version=__version__,
         )

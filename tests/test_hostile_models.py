@@ -56,7 +56,12 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) // 1024)
 
 def test_hostile_models_cost_neither_time_nor_memory(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", HOSTILE, str(tmp_path)], capture_output=True, text=True, cwd=ROOT, check=False
+        [sys.executable, "-c", HOSTILE, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 60  # MB over what loading two honest models took

@@ -166,6 +166,7 @@ def test_a_warm_cache_needs_no_request(
     hub.clear()
     assert same(Pix2Pix.from_pretrained(REPO, force_download=True), models[0])
     assert any(r.path.startswith("/store/") for r in hub.requests)
+    refused("force_download .* offline", force_download=True, local_files_only=True)
 
 
 def test_a_pinned_snapshot_asks_once_what_it_lacks(hub: HubServer, contents: list[dict[str, bytes]]) -> None:

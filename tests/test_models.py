@@ -184,6 +184,51 @@ def test_receptive_field_of_the_patch_critic(strided: int, field: int) -> None:
     assert int(touched.any(0).sum()) == int(touched.any(1).sum()) == field
 
 
+class Nested(nn.Module):
+    """The U-Net as its authors write it: each level wraps the next, and its first activation works in place."""
+
+    def __init__(self, outer: int, inner: int, within: nn.Module | None, *, drop: bool = False) -> None:
+        super().__init__()
+        self.outermost = outer == 3
+        layers: list[nn.Module] = [] if self.outermost else [nn.LeakyReLU(0.2, inplace=True)]
+        layers.append(nn.Conv2d(outer, inner, 4, 2, 1, bias=False))
+        if within is not None:
+            layers += [within] if self.outermost else [nn.BatchNorm2d(inner), within]
+        doubled = inner * (1 if within is None else 2)
+        layers += [
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(doubled, outer, 4, 2, 1, bias=self.outermost),
+            nn.Tanh() if self.outermost else nn.BatchNorm2d(outer),
+        ]
+        self.model = nn.Sequential(*layers, *([nn.Dropout(0.5)] if drop else []))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x) if self.outermost else torch.cat([x, self.model(x)], dim=1)
+
+
+def test_pix2pix_is_the_published_recursion() -> None:
+    w = 2
+    nested = Nested(8 * w, 8 * w, None)
+    for _ in range(3):
+        nested = Nested(8 * w, 8 * w, nested, drop=True)
+    for outer, inner in [(4 * w, 8 * w), (2 * w, 4 * w), (w, 2 * w), (3, w)]:
+        nested = Nested(outer, inner, nested)
+    model = Pix2Pix(width=w).train()
+    model(drawing(2, 256))  # moves the statistics of its norms
+    kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
+    layers = [[m for m in net.modules() if isinstance(m, kinds)] for net in (nested, model)]
+    for theirs, ours in zip(*layers, strict=True):
+        theirs.load_state_dict(ours.state_dict())
+    sketch = drawing(2, 256)
+    for training in (False, True):  # the same dropout as well, from the same seed
+        answers = []
+        for net, pictures in ((nested, sketch.repeat(1, 3, 1, 1)), (model, sketch)):
+            torch.manual_seed(1)
+            with torch.no_grad():
+                answers.append(net.train(training)(pictures))
+        assert torch.equal(*answers)
+
+
 def test_pix2pix_starts_as_published() -> None:
     torch.manual_seed(0)
     model = Pix2Pix(width=16)

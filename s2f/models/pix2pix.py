@@ -108,7 +108,7 @@ class Pix2Pix(nn.Module, HubMixin):
             skips.append(x)
         x = self.up[0](skips.pop())  # (N, 8w, H/2^(depth-1), W/2^(depth-1))
         for up in self.up[1:]:
-            x = up(torch.cat([x, skips.pop()], dim=1))  # twice the size at each
+            x = up(torch.cat([skips.pop(), x], dim=1))  # twice the size at each
         return torch.tanh(x)  # (N, 3, H, W)
 
 
