@@ -185,7 +185,7 @@ def test_receptive_field_of_the_patch_critic(strided: int, field: int) -> None:
 
 
 class Nested(nn.Module):
-    """The U-Net as its authors write it: each level wraps the next, and its first activation works in place."""
+    """The U-Net as its authors write it: each level wraps the next; its first activation works in place."""
 
     def __init__(self, outer: int, inner: int, within: nn.Module | None, *, drop: bool = False) -> None:
         super().__init__()
