@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,17 @@ import cv2
 import numpy as np
 
 from ..errors import CorpusError
+from ..image import EYE_DISTANCE, EYE_LINE
 from .geometry import SIZE, push_pull
+from .points import COUNT
 
-EYE_LINE, EYE_DISTANCE = 0.47, 0.24
+_COLUMNS = ("id", "gender", "ethnicity", "smile")
+_CHEEKS_AND_NOSE = [165, 168, 51]
+_REMEDY = "import the portraits again"
+# Backdrops are grey: what differs more between channels is the light's colour, and is taken out.
+_TINT = 1.06
+_BACKDROP = 190.0  # grey level to which a tinted and dark backdrop is brightened, by a quarter at most
+_SKIN_CHROMA = 14.0  # of a* and b* that the well-exposed portraits have
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,21 +33,43 @@ class Face:
     gender: str = ""
     ethnicity: str = ""
     sources: tuple[str, ...] = ()
+    mirrored: bool = False  # the host's picture is seen in a mirror
+
+    @property
+    def group(self) -> str:
+        """The first part of a mixed ethnicity."""
+        return self.ethnicity.split("/")[0]
+
+
+def load_portraits(pack: str | Path) -> list[Face]:
+    """All neutral portraits of a pack, in the order of its table."""
+    pack = Path(pack)
+    marks = _landmarks(pack)
+    faces = []
+    for row in _rows(pack):
+        points = _points_of(pack, marks, row["id"])
+        image = _neutralised(_framed(_photo(pack, row["id"], "neutral"), frame_matrix(points)), points)
+        faces.append(Face(image, _moved(points), row["gender"], row["ethnicity"], (row["id"],)))
+    return faces
+
+
+def load_smiles(pack: str | Path) -> dict[str, np.ndarray]:
+    """id -> the smiling photograph, framed exactly as that person's neutral one."""
+    pack = Path(pack)
+    marks = _landmarks(pack)
+    smiles = {}
+    for row in _rows(pack):
+        if row["smile"] == "yes":
+            points = _points_of(pack, marks, row["id"])
+            photo = _framed(_photo(pack, row["id"], "smile"), frame_matrix(points))
+            smiles[row["id"]] = _neutralised(photo, points)
+    return smiles
 
 
 def frame(photo: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(512 x 512 RGB, landmarks in it) of an RGB or RGBA photograph; alpha 0 marks where the photograph ends."""
     matrix = frame_matrix(landmarks)
-    inside = (photo[..., 3] > 254) if photo.shape[2] == 4 else np.ones(photo.shape[:2], bool)
-    image = photo[..., :3]
-    out = cv2.warpAffine(image, matrix, (SIZE, SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    known = cv2.warpAffine(inside.astype(np.float32), matrix, (SIZE, SIZE))
-    known = cv2.erode((known > 0.999).astype(np.float32), np.ones((7, 7)), borderValue=1)
-    if (known == 0).any():
-        grown = push_pull(out.astype(np.float32), known)
-        blend = cv2.GaussianBlur(known, (0, 0), 2)[..., None] * known[..., None]
-        out = np.clip(out * blend + grown * (1 - blend), 0, 255).astype(np.uint8)
-    return out, landmarks @ matrix[:, :2].T + matrix[:, 2]
+    return _framed(photo, matrix), landmarks @ matrix[:, :2].T + matrix[:, 2]
 
 
 def frame_matrix(landmarks: np.ndarray) -> np.ndarray:
@@ -46,26 +77,122 @@ def frame_matrix(landmarks: np.ndarray) -> np.ndarray:
     across, middle = landmarks[1] - landmarks[0], (landmarks[0] + landmarks[1]) / 2
     scale = EYE_DISTANCE * SIZE / np.hypot(*across)
     matrix = cv2.getRotationMatrix2D(tuple(middle), np.degrees(np.arctan2(across[1], across[0])), scale)
-    matrix[:, 2] += (SIZE * 0.5, SIZE * EYE_LINE) - middle
+    matrix[:, 2] += (SIZE * 0.5 - 0.5, SIZE * EYE_LINE - 0.5) - middle
     return matrix
 
 
-def load_portraits(pack: str | Path) -> list[Face]:
-    pack = Path(pack)
+def _moved(landmarks: np.ndarray) -> np.ndarray:
+    matrix = frame_matrix(landmarks)
+    return landmarks @ matrix[:, :2].T + matrix[:, 2]
+
+
+def _rows(pack: Path) -> list[dict[str, str]]:
+    path = pack / "people.csv"
     try:
-        with (pack / "people.csv").open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        with np.load(pack / "landmarks.npz") as marks:
-            points = {row["id"]: marks[row["id"]] for row in rows}
-    except (OSError, KeyError, ValueError) as error:
-        raise CorpusError(f"got {pack} ({error}), expected a folder of packed sources; check it") from None
-    faces = []
-    for row in rows:
-        path = pack / "portraits" / f"{row['id']}_neutral.webp"
-        photo = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if photo is None:
-            raise CorpusError(f"got {path}, expected a picture; pack the sources again")
-        photo = cv2.cvtColor(photo, cv2.COLOR_BGRA2RGBA if photo.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-        image, landmarks = frame(photo, points[row["id"]])
-        faces.append(Face(image, landmarks, row["gender"], row["ethnicity"], (row["id"],)))
-    return faces
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"got {path} ({error}), expected the table of a pack's people; {_REMEDY}") from None
+    missing = [name for name in _COLUMNS if rows and rows[0].get(name) is None]
+    if missing or not rows:
+        what = f"no column {', '.join(missing)}" if missing else "no people"
+        raise CorpusError(f"got {path} with {what}, expected the table of a pack's people; {_REMEDY}")
+    return rows
+
+
+def _landmarks(pack: Path) -> dict[str, np.ndarray]:
+    path = pack / "landmarks.npz"
+    try:
+        with np.load(path) as marks:
+            return {name: marks[name] for name in marks.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise CorpusError(f"got {path} ({error}), expected a pack's landmarks; {_REMEDY}") from None
+
+
+def _points_of(pack: Path, marks: dict[str, np.ndarray], name: str) -> np.ndarray:
+    points = marks.get(name)
+    if points is None:
+        raise CorpusError(f"got no landmarks of {name} in {pack / 'landmarks.npz'}, expected them; {_REMEDY}")
+    if points.shape != (COUNT, 2) or not np.isfinite(points).all() or np.hypot(*(points[1] - points[0])) < 1:
+        raise CorpusError(
+            f"got landmarks of {name} that are no {COUNT} finite points with two eyes, expected them; {_REMEDY}"
+        )
+    return points.astype(np.float64)
+
+
+def _photo(pack: Path, name: str, kind: str) -> np.ndarray:
+    path = pack / "portraits" / f"{name}_{kind}.webp"
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise CorpusError(f"got {path} ({error.strerror}), expected a readable picture; {_REMEDY}") from None
+    photo = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if photo is None or photo.ndim != 3 or photo.dtype != np.uint8:
+        raise CorpusError(f"got {path}, expected a whole picture in colour; {_REMEDY}")
+    return cv2.cvtColor(photo, cv2.COLOR_BGRA2RGBA if photo.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+
+
+def _framed(photo: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    inside = (photo[..., 3] > 254) if photo.shape[2] == 4 else np.ones(photo.shape[:2], bool)
+    colour = np.ascontiguousarray(photo[..., :3])
+    out = cv2.warpAffine(colour, matrix, (SIZE, SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    known = cv2.warpAffine(inside.astype(np.float32), matrix, (SIZE, SIZE)) > 0.999
+    if known.all() or not known.any():
+        return out
+    # outermost pixels mix with what lies behind the photograph's end
+    known = cv2.erode(known.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
+    return _grown(out, known)
+
+
+def _grown(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Continue a photograph beyond its straight ends: reflected there, a shoulder's line going on down."""
+    ys, xs = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+    columns, rows = (np.flatnonzero(known.mean(axis) > 0.5) for axis in (0, 1))
+    left, right, top, bottom = (int(k) for k in (columns[0], columns[-1], rows[0], rows[-1]))
+    away = np.maximum(np.maximum(left - xs, xs - right), 0)
+    mirrored_x = np.where(xs < left, 2 * left - xs, np.where(xs > right, 2 * right - xs, xs))
+    mirrored_y = np.where(ys < top, 2 * top - ys, np.where(ys > bottom, 2 * bottom - ys, ys))
+    for edge, side in ((left, xs < left), (right, xs > right)):
+        start, slope = _shoulder(image, edge, 1 if edge == left else -1)
+        weight = np.clip((mirrored_y - start + 40) / 30, 0, 1)
+        mirrored_y = np.where(side, mirrored_y - 2 * slope * away * weight, mirrored_y)
+    out = cv2.remap(image, mirrored_x, mirrored_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    sampled = cv2.remap(known.astype(np.float32), mirrored_x, mirrored_y, cv2.INTER_LINEAR)
+    out = np.where(known[..., None], image, out)
+    if (sampled < 0.999).any():  # a slanting end: the reflection has corners of its own
+        filled = push_pull(out.astype(np.float32), (sampled > 0.999).astype(np.float32))
+        out = np.where((sampled > 0.999)[..., None], out, np.clip(filled, 0, 255)).astype(np.uint8)
+    return out
+
+
+def _shoulder(image: np.ndarray, edge: int, inwards: int) -> tuple[float, float]:
+    """(height, fall per pixel outwards) of the line between backdrop and shoulder where it meets an end."""
+    near = image[:, sorted((edge, edge + 25 * inwards))[0] :][:, :25].astype(np.float32)
+    near = cv2.blur(near, (5, 1))[:, ::inwards]  # from the end inwards
+    backdrop = np.median(near[40:200], axis=0)
+    other = np.abs(near - backdrop).sum(-1) > 60
+    heights = []
+    for column in range(0, 25, 2):
+        empty = np.flatnonzero(~other[: SIZE - 1, column])
+        heights.append(empty[-1] if len(empty) else 0)
+    fit = np.polyfit(np.arange(0, 25, 2), heights, 1)
+    steady = np.abs(np.polyval(fit, np.arange(0, 25, 2)) - heights).max() < 6 and heights[0] > 300
+    return (float(fit[1]), float(np.clip(-fit[0], 0, 1.5))) if steady else (float(SIZE), 0.0)
+
+
+def _neutralised(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Take a coloured light's tint out of the backdrop and its redness out of the skin; grey light stays."""
+    sides = np.vstack([image[20:170, 4:40].reshape(-1, 3), image[20:170, -40:-4].reshape(-1, 3)])
+    backdrop = np.median(sides, 0)
+    if backdrop.max() <= _TINT * backdrop.min():
+        return image
+    gain = backdrop.mean() / np.maximum(backdrop, 1) * np.clip(_BACKDROP / backdrop.mean(), 1, 1.25)
+    lab = cv2.cvtColor(np.clip(image * gain / 255, 0, 1).astype(np.float32), cv2.COLOR_RGB2LAB)
+    spots = [
+        lab[y - 4 : y + 5, x - 4 : x + 5].mean((0, 1))
+        for x, y in _moved(landmarks)[_CHEEKS_AND_NOSE].astype(int)
+    ]
+    skin = np.mean(spots, 0)
+    lab[..., 1] *= np.clip(_SKIN_CHROMA / max(skin[1], 1), 0.5, 1)
+    lab[..., 2] *= np.clip(_SKIN_CHROMA / max(skin[2], 1), 0.8, 1.3)
+    return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) * 255 + 0.5, 0, 255).astype(np.uint8)
