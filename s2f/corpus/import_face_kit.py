@@ -108,6 +108,8 @@ def read_mesh(path: Path) -> Mesh:
                 material.append(current)
             elif line.startswith("usemtl "):
                 current = line.split()[1]
+        if not vertices:
+            raise ValueError("it has no vertex")
         # float32 here and in the difference, as in the packed kit: the quanta come out the same
         points = np.loadtxt(io.StringIO("\n".join(vertices)), dtype=np.float32, ndmin=2)
         corners = [k for face in faces for k in face]

@@ -104,6 +104,8 @@ def import_portraits(
     write_whole(pack / "people.csv", _table(people[name] for name in sorted(people)))
     if progress:
         progress(len(templates), len(templates), "")
+    if rules.smiling and not smiles:
+        notes.append(f"no smiling photographs such as smiling_front/001_08.jpg in {folder}")
     unknown = sorted(face for face in templates if face not in facts)
     if unknown:
         notes.append(f"no age, gender or ethnicity in any table for {len(unknown)}: {', '.join(unknown[:8])}")
@@ -133,6 +135,10 @@ def read_template(path: Path) -> Template:
         ) from None
     if count != COUNT:
         raise CorpusError(f"got {path} with {count} points, expected {COUNT}; import the 189-point templates")
+    if np.hypot(*(points[1] - points[0])) < 1:
+        raise CorpusError(
+            f"got {path} with both eyes in one place, expected its pupils apart; download it again"
+        )
     return Template(points, lines)
 
 
@@ -221,13 +227,14 @@ def _facts(folder: Path, source: str) -> dict[str, dict[str, str]]:
     for path in tables:
         for row in csv.DictReader(io.StringIO(read_text(path, "a table of the faces"))):
             cells = {(key or "").strip().lower().removeprefix("face_"): value for key, value in row.items()}
-            if face := str(cells.get("id") or "").strip().removeprefix(f"{source}_"):
+            # X001 in the London table's first version
+            if face := str(cells.get("id") or "").strip().removeprefix(f"{source}_").lstrip("Xx"):
                 known = {
                     "age": cells.get("age"),
                     "gender": cells.get("gender") or cells.get("sex"),
                     "ethnicity": cells.get("eth") or cells.get("ethnicity"),
                 }
-                clean = {key: str(value or "").strip() for key, value in known.items()}
+                clean = {key: str(value or "").strip().removesuffix(".0") for key, value in known.items()}
                 facts.setdefault(face, {}).update(
                     {key: value for key, value in clean.items() if value.lower() not in _UNKNOWN}
                 )
