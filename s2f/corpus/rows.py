@@ -1,0 +1,205 @@
+"""One row from one seed: a person, an expression and a pose, a photograph of it, its drawings and labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..errors import CorpusError
+from ..expression import named, vector
+from ..sketch import extract_array
+from . import points as at
+from .acting import act, random_pose
+from .encode import encoded_page, encoded_rgb
+from .fit import Person, fit
+from .freehand import View, freehand
+from .geometry import rescaled, rolled, rotation
+from .kit import Kit, load_kit
+from .look import measure_look
+from .morph import new_identity
+from .outline import hair_outline
+from .people import split_people
+from .plan import Part, Place, Recipe, place_of
+from .portraits import Face, load_portraits
+from .render import Render, render
+from .studio import photograph, restyle
+
+_AS_RENDERED = list(at.HAIR + at.NECK + at.EARS + (0, 1) + at.IRIS[0] + at.IRIS[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Stock:
+    """What every row is made from, loaded once per process."""
+
+    recipe: Recipe
+    kit: Kit
+    faces: Mapping[str, list[Face]]  # of each split
+    smiles: Mapping[str, Face]
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """One invented person, ready to be rendered, and why others were thrown away on the way."""
+
+    face: Face
+    person: Person
+    rejected: Counter[str]
+
+
+def open_stock(pack: str | Path, recipe: Recipe) -> Stock:
+    people = split_people(load_portraits(pack))
+    return Stock(recipe, load_kit(pack), people, {})
+
+
+def photographs(pack: Path, recipe: Recipe) -> dict[str, list[int]]:
+    people = split_people(load_portraits(pack))
+    return {split: [1] * len(faces) for split, faces in people.items()}
+
+
+def make_identity(stock: Stock, place: Place) -> Identity:
+    """Draw people until a morph of them holds; styled once, so that all renders show one person."""
+    rng = np.random.default_rng(place.person_seed(stock.recipe.seed))
+    face, rejected = new_identity(stock.faces[place.split], rng)
+    face = restyle(face, rng)
+    return Identity(face, fit(face, stock.kit, stock.recipe.size), Counter(rejected))
+
+
+def _photographed(stock: Stock, place: Place, seed: int) -> dict[str, Any]:
+    face = stock.faces[place.split][place.person]
+    image = cv2.resize(face.image, (stock.recipe.size,) * 2, interpolation=cv2.INTER_AREA)
+    landmarks = rescaled(face.landmarks, stock.recipe.size / len(face.image))
+    view = View(
+        landmarks,
+        hair_outline(image, (landmarks[18] + landmarks[27]) / 2),
+        None,
+        {},
+        image,
+        stock.recipe.size,
+    )
+    styles = place.styles(stock.recipe.sketches, stock.recipe.renders)
+    drawn = [
+        _drawn(view, style, hand) for style, hand in zip(styles, _streams(seed, len(styles)), strict=True)
+    ]
+    return {
+        **_pictures(stock.recipe, image, drawn, styles),
+        "expression": "neutral",
+        "intensity": 0.0,
+        "action_units": named(vector({})),
+        "pose": {"yaw": 0.0, "pitch": 0.0, "roll": 0.0},
+        "landmarks": landmarks.astype(np.float32),
+        "look": measure_look(image, landmarks),
+        **_about(face, place, seed),
+    }
+
+
+def part_rows(
+    stock: Stock, part: Part, said: Callable[[int], None] = lambda rows: None
+) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """All rows of a part, and why morphs were thrown away; an error names the row's seed."""
+    rows: list[dict[str, Any]] = []
+    rejected: Counter[str] = Counter()
+    for places in part.people():
+        who: Identity | None = None
+        for place in places:
+            seed = place.seed(stock.recipe.seed)
+            try:
+                if who is None and not place.real:
+                    who = make_identity(stock, place)
+                    rejected += who.rejected
+                rows.append(make_row(stock, seed, who))
+            except Exception as error:  # whatever it is, the row can be made alone to find out
+                raise CorpusError(
+                    f"got {type(error).__name__} ({error}) in row {seed} ({place.identity}, render "
+                    f"{place.render}), expected a picture; report it with the arguments of this corpus"
+                ) from error
+            said(1)
+    return rows, rejected
+
+
+def make_row(stock: Stock, seed: int, known: Identity | None = None) -> dict[str, Any]:
+    """The row of one seed, alone; `known` saves making its person once more."""
+    corpus_seed, place = place_of(seed)
+    if corpus_seed != stock.recipe.seed:
+        raise CorpusError(
+            f"got the seed {seed} of a corpus of seed {corpus_seed}, expected one of seed "
+            f"{stock.recipe.seed}; open the stock with that corpus's recipe"
+        )
+    if place.real:
+        return _photographed(stock, place, seed)
+    who = known or make_identity(stock, place)
+    label = place.expression(stock.recipe.renders)
+    play, camera, *hands = _streams(seed, 2 + stock.recipe.sketches)
+    units, intensity = act(label, play)
+    shown = render(who.person, units, random_pose(label, play))
+    image, landmarks = photograph(shown.image, shown.landmarks, camera)
+    view = _view(who.person, shown, image, landmarks)
+    styles = place.styles(stock.recipe.sketches, stock.recipe.renders)
+    drawn = [_drawn(view, style, hand) for style, hand in zip(styles, hands, strict=True)]
+    return {
+        **_pictures(stock.recipe, image, drawn, styles),
+        "expression": label,
+        "intensity": intensity,
+        "action_units": shown.units,
+        "pose": {"yaw": shown.pose.yaw, "pitch": shown.pose.pitch, "roll": shown.pose.roll},
+        "landmarks": landmarks.astype(np.float32),
+        "look": measure_look(image, landmarks),
+        **_about(who.face, place, seed),
+    }
+
+
+def _streams(seed: int, count: int) -> list[np.random.Generator]:
+    """A chance of its own for every stage, so that more drawings change neither face nor photograph."""
+    return [np.random.default_rng((seed, k)) for k in range(count)]
+
+
+def _view(person: Person, shown: Render, image: np.ndarray, landmarks: np.ndarray) -> View:
+    """What a hand sees of the finished photograph, which may lie a little off the render's frame."""
+    known = np.hstack([shown.landmarks, np.ones((len(landmarks), 1))])
+    moved = np.linalg.lstsq(known, landmarks, rcond=None)[0]
+    outline, rest = (points @ moved[:2] + moved[2] for points in (shown.outline, at_rest(person, shown)))
+    return View(landmarks, outline, rest, shown.units, image, person.size)
+
+
+def at_rest(person: Person, shown: Render) -> np.ndarray:
+    """Landmarks of the same face and pose without expression; hair, ears, neck and pupils as rendered."""
+    pose, neutral = shown.pose, person.mesh[person.riders]
+    posed = (neutral - person.pivot) @ rotation(pose.yaw, pose.pitch).T + person.pivot
+    hinge = np.array([person.pivot[0], person.landmarks[at.CHIN, 1]])
+    moved = rolled(posed[..., :2], pose.roll, hinge) - neutral[..., :2]
+    out = person.landmarks + (person.rider_weights[..., None] * moved).sum(1)
+    out[_AS_RENDERED] = shown.landmarks[_AS_RENDERED]
+    return out
+
+
+def _drawn(view: View, style: str, hand: np.random.Generator) -> np.ndarray:
+    if style == "freehand":
+        return freehand(view, hand, size=view.size)
+    assert view.image is not None
+    return extract_array(view.image, style, hand)
+
+
+def _pictures(
+    recipe: Recipe, image: np.ndarray, drawn: list[np.ndarray], styles: tuple[str, ...]
+) -> dict[str, Any]:
+    return {
+        "image": encoded_rgb(image, recipe.image_format),
+        "sketch": [encoded_page(page) for page in drawn],
+        "sketch_style": list(styles),
+    }
+
+
+def _about(face: Face, place: Place, seed: int) -> dict[str, Any]:
+    return {
+        "identity": place.identity,
+        "sources": {"host": face.sources[0], "donors": list(face.sources[1:])},
+        "gender": face.gender,
+        "ethnicity": face.ethnicity,
+        "real": place.real,
+        "seed": seed,
+    }
