@@ -142,7 +142,7 @@ def write_pack(folder: str | Path, people: int = 6, smiles: int = 2) -> Path:
         _write(folder / "portraits" / f"{name}_neutral.webp", paint(points, look, rng, smiling=False))
         if number < smiles:
             grinning = _smiled(points)
-            _write(folder / "portraits" / f"{name}_smiling.webp", paint(grinning, look, rng, smiling=True))
+            _write(folder / "portraits" / f"{name}_smile.webp", paint(grinning, look, rng, smiling=True))
         rows.append(
             {
                 "id": name,

@@ -12,9 +12,10 @@ from . import points as at
 from .eyes import Eye, cut_eye, resized
 from .folds import fold_maps
 from .geometry import SIZE, curve, rescaled, solve_camera, thin_plate
-from .kit import GUMS, LOWER_TEETH, SKIN, UPPER_TEETH, Kit
+from .kit import LOWER_TEETH, SKIN, TONGUE, UPPER_TEETH, Kit
 from .outline import hair_outline
 from .portraits import Face
+from .teeth import Teeth, painted_teeth
 
 # soft outlines (hairline, jaw, cheeks, brows) bind the fit less than eyes, nose and mouth
 _LOOSE = (((71, 87), 0.5), ((109, 189), 0.25), ((158, 179), 0.5))
@@ -42,6 +43,7 @@ class Person:
     folds: np.ndarray  # (groups, size/2, size/2) log-luminance creases
     skin: np.ndarray  # (size,size) uint8: where relighting may act, the face without hair and backdrop
     outline: np.ndarray  # (56,2) hair silhouette from ear to ear
+    teeth: Teeth
     white: float  # luminance of the whites of the eyes: the photograph's exposure gauge
     residual: (
         float  # mean distance of landmarks from the fitted head before the spline closed it, in eye distances
@@ -52,7 +54,8 @@ class Person:
         return float(np.linalg.norm(self.view[0]))
 
 
-def fit(face: Face, kit: Kit, size: int = SIZE) -> Person:
+def fit(face: Face, kit: Kit, size: int = SIZE, teeth: Teeth | None = None) -> Person:
+    """`teeth` may come from a smiling photograph; those painted otherwise depend on the landmarks alone."""
     landmarks = np.asarray(face.landmarks, float)
     mesh, view, residual = _fit_mesh(landmarks, kit)
     _seat_teeth(mesh, landmarks, kit, float(np.linalg.norm(view[0])))
@@ -60,7 +63,7 @@ def fit(face: Face, kit: Kit, size: int = SIZE) -> Person:
     eyes = (cut_eye(face.image, landmarks, 0), cut_eye(face.image, landmarks, 1))
     temple = np.isin(kit.anchored, range(109, 115))
     depth = mesh[kit.anchors[temple], 2].mean() - 1.2 * np.linalg.norm(view[0])
-    half = rescaled(landmarks, 0.5)
+    half, seed = rescaled(landmarks, 0.5), int(landmarks.sum())
     person = Person(
         size=SIZE,
         kit=kit,
@@ -75,9 +78,10 @@ def fit(face: Face, kit: Kit, size: int = SIZE) -> Person:
         rider_weights=weights,
         eyes=eyes,
         closing=(_closing(landmarks, kit, view, 0), _closing(landmarks, kit, view, 1)),
-        folds=fold_maps(half, SIZE // 2, 1.0, np.random.default_rng(int(landmarks.sum()))),
+        folds=fold_maps(half, SIZE // 2, 1.0, np.random.default_rng(seed)),
         skin=_skin_mask(landmarks),
         outline=hair_outline(face.image, (landmarks[18] + landmarks[27]) / 2),
+        teeth=teeth or painted_teeth(np.random.default_rng(seed)),
         white=float(np.mean([np.percentile(eye.texture.mean(-1), 75) for eye in eyes])),
         residual=residual,
     )
@@ -155,16 +159,20 @@ def _fit_mesh(landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray, 
 
 
 def _seat_teeth(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit, centimetre: float) -> None:
-    """Incisal edges just below the lip line, each jaw's gums with its teeth."""
-    line = landmarks[[96, 101], 1].mean() + 0.22 * centimetre
-    gums = np.zeros(len(mesh), bool)
-    gums[kit.vertices_of(GUMS)] = True
-    for part, tip, jaw in ((UPPER_TEETH, np.max, kit.lower < 0.3), (LOWER_TEETH, np.min, kit.lower >= 0.3)):
-        teeth = kit.vertices_of(part)
-        front = teeth[np.abs(kit.vertices[teeth, 0]) < 0.8]
-        moved = gums & jaw
-        moved[teeth] = True
-        mesh[moved, 1] += line - tip(mesh[front, 1])
+    """Biting edges just below the lip line, the tongue with the lower ones."""
+    line = landmarks[[96, 101], 1].mean() + 0.32 * centimetre
+    for part, with_it in ((UPPER_TEETH, None), (LOWER_TEETH, TONGUE)):
+        row = kit.parts[part]
+        front = row[(np.abs(kit.teeth[row, 0]) < 0.8)]
+        edge = np.interp(0, *_by_height(kit.teeth[front, 1], mesh[front, 1]))
+        moved = row if with_it is None else np.union1d(row, kit.parts[with_it])
+        mesh[moved, 1] += line - edge
+
+
+def _by_height(height: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean y of a sheet's rows, by their height over the biting edge."""
+    rows = np.unique(height)
+    return rows, np.array([y[height == h].mean() for h in rows])
 
 
 def _lip_parting(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit) -> np.ndarray:
@@ -182,7 +190,7 @@ def _lip_parting(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit) -> np.ndarra
 
 
 def _riders(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray]:
-    skin = kit.vertices_of(SKIN)
+    skin = kit.parts[SKIN]
     ids = skin[cKDTree(mesh[skin, :2]).query(landmarks, 4)[1]]
     pinned = np.isin(kit.anchored, at.PINNED)
     ids[kit.anchored[pinned]] = kit.anchors[pinned][:, None]

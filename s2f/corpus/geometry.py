@@ -7,7 +7,6 @@ import numpy as np
 from numba import njit
 
 SIZE = 512
-_NOTHING = np.empty(0, np.float32)
 
 
 def rescaled(points: np.ndarray, factor: float) -> np.ndarray:
@@ -141,4 +140,4 @@ def solve_camera(
 def sampled(image: np.ndarray, where: np.ndarray, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
     """`image` at the (h, w, 2) positions `where`, the borders repeated; strided slices are copied first."""
     where = np.ascontiguousarray(where, np.float32)
-    return cv2.remap(image, where, _NOTHING, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(image, where, None, interpolation, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""The face kit cut down to what a frontal renderer needs: front skin, skull cap, teeth, gums, mouth lining.
+"""The face kit cut down to what a frontal renderer needs: front skin, skull cap, teeth, tongue, mouth lining.
 
 The packed kit is ICT-FaceKit Light (USC ICT 2020, MIT): a neutral mesh in centimetres (y up, z forward),
 FACS-like expression shapes, identity modes, materials and the vertices of the 68 usual landmarks. Nothing
@@ -9,7 +9,7 @@ where they lie.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -19,10 +19,11 @@ from scipy.sparse.csgraph import connected_components
 
 from ..errors import CorpusError
 from ..expression import ACTION_UNITS, SIDES, UNITS
+from .arch import behind, dental_sheet
 from .geometry import SIZE, solve_camera, thin_plate
 from .points import COUNT, LIP_SEAM_LOWER, LIP_SEAM_UPPER, LOWER_LID, OFF_MESH, UPPER_LID, sixty_eight
 
-SKIN, LINING, GUMS, UPPER_TEETH, LOWER_TEETH = range(5)
+SKIN, LINING, TONGUE, UPPER_TEETH, LOWER_TEETH = range(5)
 
 # kit shape, without its side -> action unit
 SHAPES = {
@@ -76,11 +77,14 @@ class Kit:
     landmarks68: np.ndarray  # (68,) vertex numbers, -1 where cut away
     lower: np.ndarray  # (n,) share of the jaw's motion each vertex follows, 0-1
     lips: np.ndarray  # (n,) bool: skin vertices around the mouth slit
+    teeth: np.ndarray  # (n,2) cm along and across a row of teeth, for the vertices of its sheet; else 0
     anchored: np.ndarray  # landmarks that have a vertex of their own ...
     anchors: np.ndarray  # ... and those vertices
 
-    def vertices_of(self, *parts: int) -> np.ndarray:
-        return np.unique(self.triangles[np.isin(self.part, parts)])
+    @cached_property
+    def parts(self) -> tuple[np.ndarray, ...]:
+        """The vertices of each part."""
+        return tuple(np.unique(self.triangles[self.part == part]) for part in range(5))
 
 
 def unit_of(shape: str) -> str | None:
@@ -158,28 +162,43 @@ def _cut(raw: dict[str, np.ndarray], pack: Path) -> Kit:
     lining = _mouth_lining(vertices, triangles, made_of, raw["landmarks68"])
     skin |= _skull(vertices, triangles, made_of, raw["landmarks68"])
     chin_drop = jaw[raw["landmarks68"][57], 1]
-    low = jaw[triangles].mean(1)[:, 1] < 0.12 * chin_drop
-    part = np.full(len(triangles), SKIN, np.int8)
-    part[lining] = LINING
-    part[made_of["M_GumsTongue"]] = GUMS
-    part[made_of["M_Teeth"]] = np.where(low, LOWER_TEETH, UPPER_TEETH)[made_of["M_Teeth"]]
-    keep = skin | lining | made_of["M_GumsTongue"] | made_of["M_Teeth"]
+    follows = np.clip(jaw[:, 1] / chin_drop, 0, 1).astype(np.float32)
+    sheets = []
+    for upper in (True, False):
+        teeth = np.unique(triangles[made_of["M_Teeth"] & ((follows[triangles].mean(1) < 0.15) == upper)])
+        sheets.append((teeth, dental_sheet(vertices[teeth], upper)))
+    inside = behind(vertices, sheets[1][1], 0.45) & (follows > 0.12)
+    tongue = made_of["M_GumsTongue"] & inside[triangles].all(1)
+    keep = skin | lining | tongue
     used = np.unique(triangles[keep])
     new = np.full(len(vertices), -1, np.int32)
     new[used] = np.arange(len(used))
     lips = np.zeros(len(vertices), bool)
     lips[triangles[skin & near_mouth].ravel()] = True
+    part = np.where(lining, LINING, np.where(tongue, TONGUE, SKIN))[keep]
+    # the loose teeth give way to their sheets, whose vertices move with the nearest tooth
+    origin, places, shapes_of = [used], [np.zeros((len(used), 2))], [vertices[used]]
+    corners, parts, first = [new[triangles[keep]]], [part], len(used)
+    for number, (teeth, sheet) in zip((UPPER_TEETH, LOWER_TEETH), sheets, strict=True):
+        origin.append(teeth[sheet.nearest])
+        places.append(sheet.places)
+        shapes_of.append(sheet.vertices)
+        corners.append(sheet.triangles + first)
+        parts.append(np.full(len(sheet.triangles), number))
+        first += len(sheet.vertices)
+    source = np.concatenate(origin)
     return Kit(
-        vertices[used],
-        new[triangles[keep]],
-        part[keep],
-        raw["identity"][:, used] * raw["identity_scale"][:, None, None].astype(np.float32),
-        np.stack([by_unit[unit][used] for unit in ACTION_UNITS]),
-        new[raw["landmarks68"]],
-        np.clip(jaw[used, 1] / chin_drop, 0, 1).astype(np.float32),
-        lips[used],
-        np.empty(0, int),
-        np.empty(0, int),
+        vertices=np.vstack(shapes_of).astype(np.float32),
+        triangles=np.vstack(corners).astype(np.int32),
+        part=np.concatenate(parts).astype(np.int8),
+        identity=raw["identity"][:, source] * raw["identity_scale"][:, None, None].astype(np.float32),
+        moves=np.stack([by_unit[unit][source] for unit in ACTION_UNITS]),
+        landmarks68=new[raw["landmarks68"]],
+        lower=follows[source],
+        lips=lips[source],
+        teeth=np.vstack(places).astype(np.float32),
+        anchored=np.empty(0, int),
+        anchors=np.empty(0, int),
     )
 
 

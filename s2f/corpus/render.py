@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 from numba import njit
 
-from ..expression import ACTION_UNITS, named, vector
+from ..expression import ACTION_UNITS, SIDES, UNITS, named, vector
 from . import points as at
 from .eyes import Eye
 from .fit import Person
 from .folds import fold_weights
 from .geometry import curve, push_pull, rolled, rotation, sampled, smoothstep
-from .kit import SKIN
+from .kit import LOWER_TEETH, SKIN, TONGUE, UPPER_TEETH
 from .mouth import paint_mouth
+from .teeth import texel
 
 MAX_YAW, MAX_PITCH, MAX_ROLL = 12.0, 10.0, 12.0  # degrees; beyond them the photograph has nothing to show
 MAX_GAZE = 0.5  # iris radii
@@ -34,7 +35,22 @@ _GAIN = {
     "AU20": 1.2,
     "AU24": 1.35,
 }
-_GAINS = np.array([_GAIN.get(unit.split("_")[0], 1.0) for unit in ACTION_UNITS], np.float32)
+# what real smiles do beside the kit's: the mouth widens and the lips thin
+_COMPANY = {"AU12": (("AU20", 0.3), ("AU28_upper", 0.16), ("AU28_lower", 0.05))}
+
+
+def _mixture() -> np.ndarray:
+    """(units, units): what each unit asks of the kit's shapes."""
+    mix = np.diag([_GAIN.get(unit.split("_")[0], 1.0) for unit in ACTION_UNITS]).astype(np.float32)
+    for unit, others in _COMPANY.items():
+        for side in SIDES:
+            for other, share in others:
+                target = other + side if UNITS[other][1] else other
+                mix[ACTION_UNITS.index(unit + side), ACTION_UNITS.index(target)] += share
+    return mix
+
+
+_MIX = _mixture()
 _BLINKS = [ACTION_UNITS.index(unit) for unit in ("AU43_R", "AU43_L")]
 _LIGHT = np.array([0, -0.35, 0.94], np.float32)
 _BEHIND = np.array(
@@ -101,13 +117,13 @@ def render(person: Person, units: Mapping[str, float], pose: Pose = Pose()) -> R
     for side, eye in enumerate(person.eyes):
         _lay_eye(image, person, eye, landmarks, side, pose, hinge, turn)
     if inner.any():
-        paint_mouth(image, person, part, depth, seen[..., 2], inner, posed)
+        paint_mouth(image, person, part, depth, seen, inner, landmarks, posed)
     finished = np.clip(image + 0.5, 0, 255).astype(np.uint8)
     return Render(finished, landmarks, weights, pose, _forward(person.outline, back), skin_mask)
 
 
 def _displacement(person: Person, values: np.ndarray) -> np.ndarray:
-    amounts = values * _GAINS
+    amounts = values @ _MIX
     for side, unit in enumerate(_BLINKS):
         amounts[unit] *= person.closing[side]
     active = np.flatnonzero(amounts)
@@ -197,6 +213,9 @@ def _rasterise(person: Person, posed: np.ndarray, scale: float) -> tuple[np.ndar
     values[:, 0] = person.source[:, 0]
     values[:, 1] = person.source[:, 1] + np.clip(parted / (5 * scale), 0, 1) * person.lip_parting
     values[:, 2] = shade
+    for row in (UPPER_TEETH, LOWER_TEETH):
+        values[kit.parts[row], :2] = texel(kit.teeth[kit.parts[row]])
+    values[kit.parts[TONGUE], :2] = kit.vertices[kit.parts[TONGUE]][:, [0, 2]]
     depth = np.full((size, size), -1e9, np.float32)
     part = np.full((size, size), -1, np.int8)
     seen = np.zeros((size, size, 3), np.float32)
