@@ -136,7 +136,7 @@ def _curls(hand: Hand, sitter: Sitter) -> None:
     """Loops in rows, single spirals, or a cloud of bumps round the head."""
     rng, unit = hand.rng, sitter.unit
     way = choose(rng, {"loops": 1, "spirals": 1, "cloud": 0.6, "waves": 0.5})
-    size = rng.uniform(0.06, 0.13) * unit
+    size = max(rng.uniform(0.06, 0.13) * unit, 2.2 * hand.tool.width)
     if way in ("cloud", "loops"):
         rows = [1.0] if way == "cloud" else list(np.linspace(0.12, 0.98, int(rng.integers(2, 5))))
         for t in rows:
@@ -174,11 +174,11 @@ def _spikes(hand: Hand, sitter: Sitter) -> None:
     tips = np.arange(2 * count + 1) % 2 == 1
     t = np.where(tips, rng.uniform(0.95, 1.25, len(s)), rng.uniform(0.55, 0.85, len(s)))
     path = _band(sitter, np.clip(s + rng.normal(0, 0.006, len(s)), 0, 1), t)
-    hand.line(np.repeat(path, 2, 0), care=0.4)  # doubled points make corners
+    hand.line(np.repeat(path, 2, 0), care=0.8)  # doubled points make corners
 
 
 def _scribble(hand: Hand, area: np.ndarray, rng: np.random.Generator) -> None:
-    gap = rng.uniform(3, 11)
+    gap = max(rng.uniform(3, 11), rng.uniform(0.8, 2.2) * hand.tool.width)
     layers = 1 + (rng.random() < 0.3)
     angle = rng.uniform(0, np.pi)
     for _ in range(layers):
@@ -273,7 +273,7 @@ def _areas(sitter: Sitter) -> list[np.ndarray]:
 
 def _grow(hand: Hand, sitter: Sitter, area: np.ndarray, kind: str) -> None:
     rng, unit = hand.rng, sitter.unit
-    gap = rng.uniform(0.035, 0.075) * unit
+    gap = max(rng.uniform(0.035, 0.075) * unit, 1.3 * hand.tool.width)
     if kind == "solid":
         hand.fill(area, tone=float(rng.choice([1, 0.75])))
     elif kind == "grey":

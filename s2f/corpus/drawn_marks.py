@@ -10,7 +10,6 @@ import numpy as np
 from .drawn_shapes import (
     BROW,
     JAW,
-    NOSE_BASE,
     RIDGE,
     UPPER,
     Sitter,
@@ -121,7 +120,6 @@ def shading(hand: Hand, sitter: Sitter) -> None:
         ),
         "nose": np.concatenate([ridge, (ridge + (inward, 0.02 * unit))[::-1]]),
         "socket": np.concatenate([lm[BROW[k]], lm[UPPER[k]][::-1]]),
-        "under nose": np.concatenate([lm[NOSE_BASE][2:-2], lm[[91, 90, 89]] - (0, 0.03 * unit)]),
         "whole face": np.concatenate([lm[JAW], lm[HAIRLINE][::-1]]),
     }
     for name in rng.choice(list(places), int(rng.integers(1, 4)), replace=False):

@@ -8,6 +8,7 @@ generator given, so one seed is one drawing, at any size.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from . import drawn_eyes, drawn_features, drawn_hair, drawn_marks
 from .drawn_shapes import BROW, BROW_LOW, CREASE, JAW, LOWER, RING, SLIT_LOW, SLIT_UP, UPPER, Sitter
 from .drawn_sight import Sight, look
 from .hand import PAGE, Hand, pick_tool
+from .strokes import scale_about_middle
 
 POINTS = 189
 _MOVED = np.r_[18:109, 125:134, 158:179, 179:183]  # landmarks that an expression moves
@@ -110,19 +112,18 @@ def see(view: View) -> Sight:
 
 
 def _check(view: View) -> None:
-    shape = np.shape(view.landmarks)
+    shape, rim = np.shape(view.landmarks), np.shape(view.outline)
     if shape != (POINTS, 2) or not np.isfinite(view.landmarks).all():
         raise CorpusError(
             f"got landmarks of shape {shape}, expected ({POINTS}, 2) finite numbers; give all points"
         )
-    if np.ndim(view.outline) != 2 or len(view.outline) < 3 or not np.isfinite(view.outline).all():
-        got = np.shape(view.outline)
+    if len(rim) != 2 or rim[0] < 3 or not np.isfinite(view.outline).all():
         raise CorpusError(
-            f"got an outline of shape {got}, expected three or more finite points; trace the hair"
+            f"got an outline of shape {rim}, expected three or more finite points; trace the hair"
         )
     if view.image is not None and (view.image.dtype != np.uint8 or view.image.ndim != 3):
-        got = f"{view.image.dtype} {view.image.shape}"
-        raise CorpusError(f"got an image of {got}, expected RGB uint8 (height, width, 3); convert it")
+        kind = f"{view.image.dtype} {view.image.shape}"
+        raise CorpusError(f"got an image of {kind}, expected RGB uint8 (height, width, 3); convert it")
 
 
 def _to_page(points: np.ndarray, size: int) -> np.ndarray:
@@ -171,8 +172,9 @@ def _pose(view: View, sight: Sight, hand: Hand) -> Sitter:
 
 def _slope(lm: np.ndarray, k: int) -> float:
     """How steeply a brow falls towards the nose, in radians."""
-    outer, inner = lm[[BROW[k][0], BROW_LOW[k][1]]].mean(0), lm[[BROW[k][-1], BROW_LOW[k][2]]].mean(0)
-    return float(np.arctan2(inner[1] - outer[1], abs(inner[0] - outer[0]) + 1e-6))
+    a, b, c, d = (lm[i].tolist() for i in (BROW[k][0], BROW_LOW[k][1], BROW[k][-1], BROW_LOW[k][2]))
+    run = (c[0] + d[0] - a[0] - b[0]) * (1 if k == 0 else -1)
+    return math.atan2(c[1] + d[1] - a[1] - b[1], max(run, 1e-6))
 
 
 def _spell_out(lm: np.ndarray, rest: np.ndarray | None, bend: float, rest_bend: float, hand: Hand) -> None:
@@ -203,9 +205,7 @@ def _keep_apart(lm: np.ndarray) -> None:
 
 
 def _scale(lm: np.ndarray, ids: np.ndarray, by: float, shift: np.ndarray, turn: float = 0.0) -> None:
-    middle = lm[ids].mean(0)
-    c, s = by * np.cos(turn), by * np.sin(turn)
-    lm[ids] = (lm[ids] - middle) @ np.array([(c, s), (-s, c)]) + middle + shift
+    scale_about_middle(lm, ids, by * math.cos(turn), by * math.sin(turn), float(shift[0]), float(shift[1]))
 
 
 def _caricature(lm: np.ndarray, unit: float, hand: Hand) -> None:

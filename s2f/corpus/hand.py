@@ -109,7 +109,7 @@ class Hand:
         bad = 1 - skill
         hand = cls(rng, skill, tool or pick_tool(rng))
         hand.straight = bool(rng.random() < 0.02 + 0.08 * bad)
-        sketchy = rng.random() < (0.3 if hand.tool.name in ("pencil", "stylus") else 0.1)
+        sketchy = rng.random() < (0.4 if hand.tool.name in ("pencil", "stylus") else 0.1)
         hand.searching = rng.uniform(0.3, 0.9) if sketchy else 0.0
         hand.again = rng.uniform(0, 0.25) * (rng.random() < 0.5)
         hand.gaps = rng.uniform(0, 0.2 + 0.15 * bad)
@@ -135,6 +135,7 @@ class Hand:
         if len(points) < 2 or (keep < 1 and self.rng.random() > keep):
             return
         passes = passes or 1 + int(self.rng.random() < self.again)
+        tone = tone if self.tool.opacity < 1 else 1.0  # a mouse cannot press lightly
         self.strokes.append(Stroke(self.part, points, closed, width, tone, care, passes))
 
     def lines(
@@ -173,8 +174,11 @@ class Hand:
         zoom = k * float(np.sqrt(abs(np.linalg.det(place[:, :2]))))
         tool = self.tool
         light: np.ndarray = np.ones((size, size), np.float32)  # the share of light the paper still returns
+        contours = self._contours()
         for patch in self.patches:
-            _lay_patch(light, patch, self._outlines(patch), turn, shift, zoom)
+            count = len(patch.contours)
+            _lay_patch(light, patch, [c @ turn.T + shift for c in contours[:count]], zoom)
+            contours = contours[count:]
         tooth = _tooth(self.rng, size) if tool.grain else np.zeros((1, 1), np.float32)
         if self.patches and tool.grain:
             light = 1 - (1 - light) * (1 - tool.grain * tooth)
@@ -219,10 +223,14 @@ class Hand:
         traced = [(n, xy[a:b]) for n, a, b in zip(names, starts[:-1], starts[1:], strict=True)]
         return image, traced
 
-    def _outlines(self, patch: Patch) -> list[np.ndarray]:
-        """The contours of a patch as this hand fills them: a little beside the line."""
-        sway = 0.4 + 0.8 * self.bad
-        return [c + self.rng.normal(0, sway, (1, 2)) for c in patch.contours]
+    def _contours(self) -> list[np.ndarray]:
+        """The outlines of all patches as this hand fills them: rounded, uneven, a little beside the line."""
+        plain = Hand(
+            self.rng, self.skill, Tool("filling", 1.0, tremor=0.5 * self.tool.tremor), gaps=0, overshoot=0
+        )
+        around = [Stroke("", c, len(c) > 2, 1.0, 1.0, 0.45, 1) for p in self.patches for c in p.contours]
+        xy, _, _, starts, _ = plain._trace(around)
+        return [xy[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
 
     def _trace(
         self, strokes: list[Stroke]
@@ -252,22 +260,13 @@ class Hand:
         return trace(self.rng, points, starts, how, habit, STEP)
 
 
-def _lay_patch(
-    light: np.ndarray,
-    patch: Patch,
-    contours: list[np.ndarray],
-    turn: np.ndarray,
-    shift: np.ndarray,
-    zoom: float,
-) -> None:
+def _lay_patch(light: np.ndarray, patch: Patch, contours: list[np.ndarray], zoom: float) -> None:
     """Darken the paper inside the contours; a smudge is made on a quarter of the resolution."""
     size = light.shape[0]
     coarse = 4 if patch.blur else 1
     layer = np.zeros((size // coarse, size // coarse), np.uint8)
     polygons = [
-        np.round(np.clip(((c @ turn.T + shift + 0.5) / coarse - 0.5), -size, 2 * size) * (1 << SUB)).astype(
-            np.int32
-        )
+        np.round(np.clip((c + 0.5) / coarse - 0.5, -size, 2 * size) * (1 << SUB)).astype(np.int32)
         for c in contours
         if len(c) > 2
     ]

@@ -56,9 +56,10 @@ def _controls(rng, points, closed, care, bad):  # type: ignore[no-untyped-def]
 def _curve(rng, aim, span, care, bad, tremor, wobble, straight, overshoot, closed, step):  # type: ignore[no-untyped-def]
     """The path actually taken through the aims."""
     n = len(aim)
-    length = 0.0
+    reached = np.zeros(n)
     for i in range(n - 1):
-        length += np.hypot(aim[i + 1, 0] - aim[i, 0], aim[i + 1, 1] - aim[i, 1])
+        reached[i + 1] = reached[i] + np.hypot(aim[i + 1, 0] - aim[i, 0], aim[i + 1, 1] - aim[i, 1])
+    length = reached[n - 1]
     m = max(3, int(length / step) + 1)
     out = np.empty((m, 2))
     begin, end = 0.0, 1.0
@@ -71,16 +72,18 @@ def _curve(rng, aim, span, care, bad, tremor, wobble, straight, overshoot, close
         for c in range(2):
             waves[j, c], waves[j, 2 + c] = rng.normal(0, 1), rng.random() * 2 * np.pi
     jerk = tremor * (0.35 + 0.65 * bad) * min(1.0, span / 30) * (1 - 0.7 * care)
-    jx, jy = 0.0, 0.0
+    jx, jy, i = 0.0, 0.0, 0
     for s in range(m):
         k = begin + (end - begin) * s / (m - 1)
-        t = min(max(k, 0.0), 1.0) * (n - 1)
-        i = min(int(t), n - 2)
-        x, y = _point(aim, i, t - i, straight)
-        if k < 0 or k > 1:
-            o = k if k < 0 else k - 1
-            x += (aim[i + 1, 0] - aim[i, 0]) * o * (n - 1)
-            y += (aim[i + 1, 1] - aim[i, 1]) * o * (n - 1)
+        way = min(max(k, 0.0), 1.0) * length
+        while i < n - 2 and reached[i + 1] < way:
+            i += 1
+        piece = max(reached[i + 1] - reached[i], 1e-6)
+        x, y = _point(aim, i, min((way - reached[i]) / piece, 1.0), straight)
+        if k < 0 or k > 1:  # on in the direction of the last piece
+            o = (k if k < 0 else k - 1) * length / piece
+            x += (aim[i + 1, 0] - aim[i, 0]) * o
+            y += (aim[i + 1, 1] - aim[i, 1]) * o
         for j in range(5):
             f = (1, 2, 3, 5, 8)[j]
             x += amp * waves[j, 0] * np.sin(2 * np.pi * f * k + waves[j, 2]) / f
@@ -232,3 +235,17 @@ def hatch(polygon, angle, gap, first):  # type: ignore[no-untyped-def]
                     out[found, e, 0], out[found, e, 1] = x * c - y * s, x * s + y * c
                 found += 1
     return out[:found]
+
+
+@njit(cache=True)
+def scale_about_middle(points, ids, c, s, dx, dy):  # type: ignore[no-untyped-def]
+    """Turn and scale the named points about their middle (c, s: scaled cosine and sine), and move them."""
+    mx, my = 0.0, 0.0
+    for i in ids:
+        mx += points[i, 0]
+        my += points[i, 1]
+    mx, my = mx / len(ids), my / len(ids)
+    for i in ids:
+        x, y = points[i, 0] - mx, points[i, 1] - my
+        points[i, 0] = mx + c * x - s * y + dx
+        points[i, 1] = my + s * x + c * y + dy
