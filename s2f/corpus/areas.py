@@ -1,0 +1,83 @@
+"""Where on a face of given landmarks what is: quarter-size masks, 0-1, soft where the mixing is soft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .geometry import SIZE, rescaled
+from .points import LOWER_LID, UPPER_LID
+
+SMALL = SIZE // 4
+_OUTLINE = [109, 110, 111, *range(125, 134), 114, 113, 112]
+_BROWS = (list(range(71, 77)), list(range(77, 83)))
+
+
+@dataclass(frozen=True, eq=False)
+class Areas:
+    face: np.ndarray  # where donors may show: it ends softly inside the outline
+    inside: np.ndarray  # the whole face up to the hairline
+    core: np.ndarray  # cheeks: bare skin for certain
+    features: np.ndarray  # brows, eyes, nostrils, lips
+    forehead: np.ndarray
+    beard: np.ndarray  # upper lip, chin and jaw
+    regions: dict[str, np.ndarray]  # they add up to 1; the detail of each comes from one face
+    eyeballs: np.ndarray  # (SIZE,SIZE) between the lids
+
+
+def areas_of(landmarks: np.ndarray) -> Areas:
+    small = rescaled(landmarks, SMALL / SIZE)
+    lips = small[87:109]
+    eyes = [small[[*upper, *lower]] for upper, lower in zip(UPPER_LID, LOWER_LID, strict=True)]
+    brows = [small[ids] for ids in _BROWS]
+    middle, nose = small[[76, 77]].mean(0), small[[55, 51, 57]].mean(0)
+    crown = small[[135, 137, 139, 141, 143]]
+    low_crown = middle + (crown - middle) * 0.72
+    hull = np.vstack([nose + (small[_OUTLINE] - nose) * 0.93, low_crown])
+    rims = [filled(part, 2) for part in (*eyes, *brows, lips)]
+    beard = filled(small[[87, 62, 67, 93, *range(132, 125, -1)]]) * (1 - filled(lips, 1))
+    return Areas(
+        face=cv2.GaussianBlur(filled(hull, -2), (0, 0), 2.2),
+        inside=filled(np.vstack([small[_OUTLINE], crown])),
+        core=np.maximum(filled(small[[29, 158, 166, 63, 52]], -1), filled(small[[32, 161, 169, 68, 58]], -1)),
+        features=np.maximum.reduce([*rims, filled(small[[61, 62, 64, 55, 69, 67, 66]])]),
+        forehead=filled(np.vstack([small[[72, 74, 76, 77, 79, 81]] - (0, 4), low_crown])),
+        beard=beard,
+        regions=_regions(small, eyes, brows),
+        eyeballs=_eyeballs(landmarks),
+    )
+
+
+def _regions(small: np.ndarray, eyes: list[np.ndarray], brows: list[np.ndarray]) -> dict[str, np.ndarray]:
+    around = [filled(np.vstack([brow, eye]), 3) for brow, eye in zip(brows, eyes, strict=True)]
+    hard = {
+        "eyes": np.maximum(*around),
+        "nose": filled(small[[50, 56, 62, 67, 63, 68, 55]], 1),
+        "mouth": filled(small[[*range(87, 109), 171, 173]], 2),
+        "jaw": filled(small[[87, 93, *range(127, 132)]]),
+    }
+    out, left = {}, np.ones((SMALL, SMALL), np.float32)
+    for name, mask in hard.items():
+        out[name] = np.minimum(cv2.GaussianBlur(mask, (0, 0), 1.2), left)
+        left = left - out[name]
+    return out | {"cheek": left}
+
+
+def _eyeballs(landmarks: np.ndarray) -> np.ndarray:
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    for upper, lower in zip(UPPER_LID, LOWER_LID, strict=True):
+        lids = landmarks[[*upper, *lower[-2:0:-1]]]
+        cv2.fillPoly(mask, [np.round(lids * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return cv2.GaussianBlur(mask, (0, 0), 1.5).astype(np.float32) * np.float32(1 / 255)
+
+
+def filled(points: np.ndarray, grow: int = 0, size: int = SMALL) -> np.ndarray:
+    """The convex hull of some points, widened or narrowed by `grow` pixels."""
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+    if grow:
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(grow) + 1,) * 2)
+        mask = (cv2.dilate if grow > 0 else cv2.erode)(mask, disc)
+    return mask.astype(np.float32)
