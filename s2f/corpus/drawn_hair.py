@@ -51,7 +51,7 @@ def hair(hand: Hand, sitter: Sitter) -> None:
     line = rng.random()
     if kind == "spiky":
         _spikes(hand, sitter)
-    elif kind not in ("scribble", "curls", "short") or line < 0.7:
+    elif kind not in ("scribble", "curls", "short") or line < 0.82:
         _silhouette(hand, sitter)
     if kind in ("outline", "few", "many", "cross", "spiky") or rng.random() < 0.55:
         _hairline(hand, sitter)

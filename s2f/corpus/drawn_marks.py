@@ -109,12 +109,12 @@ def shading(hand: Hand, sitter: Sitter) -> None:
     kind = choose(rng, {"hatch": 0.5, "smudge": 0.5 if graphite else 0.15, "flat": 0.15})
     sitter.drawn["shade"] = kind
     dark_left = sitter.sight.lit_left < 0 if rng.random() < 0.8 else rng.random() < 0.5
-    half = lm[JAW][:6] if dark_left else lm[JAW][5:][::-1]
-    inner = half * 0.74 + lm[55] * 0.26
+    side = lm[[109, 110, 111, 125, 126]] if dark_left else lm[[112, 113, 114, 133, 132]]
+    inner = side * 0.72 + lm[55] * 0.28  # not lower: that would be a beard
     ridge, k = lm[RIDGE[0 if dark_left else 1]], 0 if dark_left else 1
     inward = 0.14 * unit * (-1 if dark_left else 1)
     places = {
-        "cheek": np.concatenate([half, inner[::-1]]),
+        "cheek": np.concatenate([side, inner[::-1]]),
         "under chin": np.concatenate(
             [lm[[127, 128, 129, 130, 131]], (lm[[127, 129, 131]] + (0, 0.28 * unit))[::-1]]
         ),
