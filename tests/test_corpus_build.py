@@ -177,18 +177,24 @@ def test_a_workers_trouble_is_the_parents(
 # ---------------------------------------------------------------- the bytes
 
 
-def test_shards_in_two_places_end_as_the_same_bytes(corpus: Path, pack: Path, tmp_path: Path) -> None:
+def test_shards_in_two_places_end_as_the_same_bytes(
+    corpus: Path, pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     for folder, number in ((here, 1), (there, 2)):
-        report = build(pack, folder, RECIPE, workers=0, shard=(number, 2), progress=False)
+        report = build(pack, folder, RECIPE, workers=0, shard=(number, 2))
+        bar = capsys.readouterr().err
+        assert f"{report.rows_made}/{report.rows_made}" in bar
+        assert "row/s" in bar or "s/row" in bar
         assert not report.complete
         assert report.parts_missing > 0
         assert "without --shard" in str(report)
     for part in (there / "parts").iterdir():
         shutil.copy(part, here / "parts")
-    report = build(pack, here, RECIPE, workers=0, progress=False)
+    report = build(pack, here, RECIPE, workers=0)
     assert report.complete
     assert report.rows_made == 0
+    assert "of morphs rejected" in str(report)
     assert files_of(here) == files_of(corpus)
     assert not (here / "parts").exists()
 

@@ -42,16 +42,6 @@ def test_build_again_says_that_all_is_there(pack: Path, corpus: Path, run_cli: R
     assert 0 <= told["reject_rate"] < 1
 
 
-def test_build_shows_rows_per_second_and_time_left(pack: Path, tmp_path: Path, run_cli: Run) -> None:
-    words = ("--people", 1, "--renders", 2, "--size", 64, "--workers", 1, "--no-real")
-    status, out, err = run_cli("corpus", "build", "--sources", pack, "--out", tmp_path / "faces", *words)
-    assert status == 0
-    assert "6 rows, 6 of them now" in out
-    assert "of morphs rejected" in out
-    assert "6/6" in err
-    assert "row/s" in err or "s/row" in err
-
-
 @pytest.mark.parametrize(
     ("words", "status", "line"),
     [

@@ -90,7 +90,7 @@ def build(
 def plan_of(pack: Path, recipe: Recipe) -> Plan:
     from .rows import photographs
 
-    return make_plan(recipe, digest(pack), photographs(pack, recipe))
+    return make_plan(recipe, digest(pack), photographs(pack))
 
 
 def _begin(store: Store) -> None:

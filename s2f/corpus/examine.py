@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .summary import Summary, opened, split_files, summarise
+from .summary import Summary, group_name, opened, split_files, summarise
 
 MOST_LANDMARK_ERROR = 0.35  # pixels at 512, mean
 MOST_NEUTRAL_DIFFERENCE = 1.0  # grey levels, mean
@@ -59,7 +59,7 @@ def check_folder(folder: str | Path) -> list[Check]:
             _balance(f"{split}: classes", Counter(row["expression"] for row in rows), 7),
             _balance(f"{split}: styles", _styles(rows), 1),
         ]
-        people = {row["identity"]: f"{row['gender']}, {row['ethnicity']}" for row in rows}
+        people = {row["identity"]: group_name(row["gender"], row["ethnicity"]) for row in rows}
         checks.append(_balance(f"{split}: groups of people", Counter(people.values()), 1))
     return checks
 

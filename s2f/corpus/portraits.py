@@ -1,4 +1,4 @@
-"""The packed portraits, framed alike: eyes level at a fixed height and distance, the backdrop grown where it ends."""
+"""The packed portraits, framed alike: eyes level at one height and distance, grown where the photograph ends."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def load_portraits(pack: str | Path) -> list[Face]:
     pack = Path(pack)
     marks = _landmarks(pack)
     faces = []
-    for row in _rows(pack):
+    for row in people_table(pack):
         points = _points_of(pack, marks, row["id"])
         image = _neutralised(_framed(_photo(pack, row["id"], "neutral"), frame_matrix(points)), points)
         faces.append(Face(image, _moved(points), row["gender"], row["ethnicity"], (row["id"],)))
@@ -58,7 +58,7 @@ def load_smiles(pack: str | Path) -> dict[str, np.ndarray]:
     pack = Path(pack)
     marks = _landmarks(pack)
     smiles = {}
-    for row in _rows(pack):
+    for row in people_table(pack):
         if row["smile"] == "yes":
             points = _points_of(pack, marks, row["id"])
             photo = _framed(_photo(pack, row["id"], "smile"), frame_matrix(points))
@@ -67,7 +67,7 @@ def load_smiles(pack: str | Path) -> dict[str, np.ndarray]:
 
 
 def frame(photo: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(512 x 512 RGB, landmarks in it) of an RGB or RGBA photograph; alpha 0 marks where the photograph ends."""
+    """(512 x 512 RGB, landmarks in it) of an RGB or RGBA photograph; where alpha is 0 the photograph has ended."""
     matrix = frame_matrix(landmarks)
     return _framed(photo, matrix), landmarks @ matrix[:, :2].T + matrix[:, 2]
 
@@ -86,7 +86,8 @@ def _moved(landmarks: np.ndarray) -> np.ndarray:
     return landmarks @ matrix[:, :2].T + matrix[:, 2]
 
 
-def _rows(pack: Path) -> list[dict[str, str]]:
+def people_table(pack: Path) -> list[dict[str, str]]:
+    """What the pack says of its people, without reading their pictures."""
     path = pack / "people.csv"
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -115,7 +116,8 @@ def _points_of(pack: Path, marks: dict[str, np.ndarray], name: str) -> np.ndarra
         raise CorpusError(f"got no landmarks of {name} in {pack / 'landmarks.npz'}, expected them; {_REMEDY}")
     if points.shape != (COUNT, 2) or not np.isfinite(points).all() or np.hypot(*(points[1] - points[0])) < 1:
         raise CorpusError(
-            f"got landmarks of {name} that are no {COUNT} finite points with two eyes, expected them; {_REMEDY}"
+            f"got landmarks of {name} that are not {COUNT} finite points with two pupils, expected those; "
+            f"{_REMEDY}"
         )
     return points.astype(np.float64)
 
@@ -188,11 +190,8 @@ def _neutralised(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         return image
     gain = backdrop.mean() / np.maximum(backdrop, 1) * np.clip(_BACKDROP / backdrop.mean(), 1, 1.25)
     lab = cv2.cvtColor(np.clip(image * gain / 255, 0, 1).astype(np.float32), cv2.COLOR_RGB2LAB)
-    spots = [
-        lab[y - 4 : y + 5, x - 4 : x + 5].mean((0, 1))
-        for x, y in _moved(landmarks)[_CHEEKS_AND_NOSE].astype(int)
-    ]
-    skin = np.mean(spots, 0)
+    spots = _moved(landmarks)[_CHEEKS_AND_NOSE].astype(int)
+    skin = np.mean([lab[y - 4 : y + 5, x - 4 : x + 5].mean((0, 1)) for x, y in spots], 0)
     lab[..., 1] *= np.clip(_SKIN_CHROMA / max(skin[1], 1), 0.5, 1)
     lab[..., 2] *= np.clip(_SKIN_CHROMA / max(skin[2], 1), 0.8, 1.3)
     return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) * 255 + 0.5, 0, 255).astype(np.uint8)

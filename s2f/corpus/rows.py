@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from ..errors import CorpusError
-from ..expression import named, vector
-from ..sketch import extract_array
+from ..expression import ACTION_UNITS
+from ..sketch import EXTRACTED, extract_array
 from . import points as at
 from .acting import act, random_pose
 from .encode import encoded_page, encoded_rgb
@@ -26,7 +26,7 @@ from .morph import new_identity
 from .outline import hair_outline
 from .people import split_people
 from .plan import Part, Place, Recipe, place_of
-from .portraits import Face, load_portraits
+from .portraits import Face, load_portraits, load_smiles, people_table
 from .render import Render, render
 from .studio import photograph, restyle
 
@@ -39,8 +39,8 @@ class Stock:
 
     recipe: Recipe
     kit: Kit
-    faces: Mapping[str, list[Face]]  # of each split
-    smiles: Mapping[str, Face]
+    people: Mapping[str, list[Face]]  # of each split
+    smiles: Mapping[str, np.ndarray]  # of those who have one
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,48 +54,23 @@ class Identity:
 
 def open_stock(pack: str | Path, recipe: Recipe) -> Stock:
     people = split_people(load_portraits(pack))
-    return Stock(recipe, load_kit(pack), people, {})
+    return Stock(recipe, load_kit(pack), people, load_smiles(pack) if recipe.real else {})
 
 
-def photographs(pack: Path, recipe: Recipe) -> dict[str, list[int]]:
-    people = split_people(load_portraits(pack))
-    return {split: [1] * len(faces) for split, faces in people.items()}
+def photographs(pack: str | Path) -> dict[str, list[int]]:
+    """How many untouched photographs each person of each split has: one, or two with a smile."""
+    rows, nothing = people_table(Path(pack)), np.zeros(0)
+    count = {row["id"]: 1 + (row["smile"] == "yes") for row in rows}
+    people = [Face(nothing, nothing, row["gender"], row["ethnicity"], (row["id"],)) for row in rows]
+    return {split: [count[f.sources[0]] for f in faces] for split, faces in split_people(people).items()}
 
 
 def make_identity(stock: Stock, place: Place) -> Identity:
-    """Draw people until a morph of them holds; styled once, so that all renders show one person."""
+    """A morph of people of this split, styled once, so that all its renders show one person."""
     rng = np.random.default_rng(place.person_seed(stock.recipe.seed))
-    face, rejected = new_identity(stock.faces[place.split], rng)
-    face = restyle(face, rng)
-    return Identity(face, fit(face, stock.kit, stock.recipe.size), Counter(rejected))
-
-
-def _photographed(stock: Stock, place: Place, seed: int) -> dict[str, Any]:
-    face = stock.faces[place.split][place.person]
-    image = cv2.resize(face.image, (stock.recipe.size,) * 2, interpolation=cv2.INTER_AREA)
-    landmarks = rescaled(face.landmarks, stock.recipe.size / len(face.image))
-    view = View(
-        landmarks,
-        hair_outline(image, (landmarks[18] + landmarks[27]) / 2),
-        None,
-        {},
-        image,
-        stock.recipe.size,
-    )
-    styles = place.styles(stock.recipe.sketches, stock.recipe.renders)
-    drawn = [
-        _drawn(view, style, hand) for style, hand in zip(styles, _streams(seed, len(styles)), strict=True)
-    ]
-    return {
-        **_pictures(stock.recipe, image, drawn, styles),
-        "expression": "neutral",
-        "intensity": 0.0,
-        "action_units": named(vector({})),
-        "pose": {"yaw": 0.0, "pitch": 0.0, "roll": 0.0},
-        "landmarks": landmarks.astype(np.float32),
-        "look": measure_look(image, landmarks),
-        **_about(face, place, seed),
-    }
+    face, rejected = new_identity(stock.people[place.split], rng)
+    person = fit(restyle(face, rng), stock.kit, stock.recipe.size)
+    return Identity(face, person, Counter(rejected))
 
 
 def part_rows(
@@ -202,4 +177,33 @@ def _about(face: Face, place: Place, seed: int) -> dict[str, Any]:
         "ethnicity": face.ethnicity,
         "real": place.real,
         "seed": seed,
+    }
+
+
+def _photographed(stock: Stock, place: Place, seed: int) -> dict[str, Any]:
+    """The neutral photograph (render 0) or the smiling one (render 1), only brought to size."""
+    recipe, face = stock.recipe, stock.people[place.split][place.person]
+    smiling = place.render == 1
+    photo = stock.smiles[face.sources[0]] if smiling else face.image
+    image = cv2.resize(photo, (recipe.size, recipe.size), interpolation=cv2.INTER_AREA)
+    landmarks = rescaled(face.landmarks, recipe.size / len(face.image))
+    styles = place.styles(recipe.sketches, recipe.renders)
+    if smiling:  # nobody has placed its landmarks, which a hand would need
+        styles = tuple(EXTRACTED[k % len(EXTRACTED)] for k in range(recipe.sketches))
+    outline = hair_outline(image, (landmarks[18] + landmarks[27]) / 2)
+    view = View(landmarks, outline, landmarks, {}, image, recipe.size)
+    hands = _streams(seed, len(styles))
+    drawn = [_drawn(view, style, hand) for style, hand in zip(styles, hands, strict=True)]
+    known = {
+        "intensity": 0.0,
+        "action_units": dict.fromkeys(ACTION_UNITS, 0.0),
+        "pose": {"yaw": 0.0, "pitch": 0.0, "roll": 0.0},
+        "landmarks": landmarks.astype(np.float32),
+    }
+    return {
+        **_pictures(recipe, image, drawn, styles),
+        "expression": "happy" if smiling else "neutral",
+        **(dict.fromkeys(known) if smiling else known),
+        "look": measure_look(image, landmarks),
+        **_about(face, place, seed),
     }

@@ -114,9 +114,7 @@ def summarise(folder: str | Path) -> Summary:
         drawn = [style for row in columns["sketch_style"] for style in row or ()]
         styles[split] = _in_order(STYLES, (PAGE_STYLES[k] for k in drawn))
         pairs = zip(columns["gender"], columns["ethnicity"], strict=True)
-        groups[split] = Counter(
-            sorted(f"{gender or 'unknown'}, {group or 'unknown'}" for gender, group in pairs)
-        )
+        groups[split] = Counter(sorted(group_name(gender, ethnicity) for gender, ethnicity in pairs))
         known = [row for row in columns["sources"] if row]
         people = {name for row in known for name in (row["host"], *(row["donors"] or ())) if name}
         sources[split] = frozenset(people)
@@ -132,6 +130,11 @@ def summarise(folder: str | Path) -> Summary:
             "bytes": sum(path.stat().st_size for path in files),
         }
     return Summary(splits, classes, groups, styles, sources)
+
+
+def group_name(gender: str | None, ethnicity: str | None) -> str:
+    """People who gave several ethnicities count with the first."""
+    return f"{gender or 'unknown'}, {(ethnicity or 'unknown').split('/')[0]}"
 
 
 def _columns(files: list[Path]) -> dict[str, list[Any]]:
