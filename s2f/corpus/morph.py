@@ -1,30 +1,31 @@
-"""New people: a host's hair, ears and outline; the face's shape, features and skin mixed from a few donors.
+"""People who do not exist: a host's hair, ears and outline, and an inner face mixed with two or three donors.
 
-Shape is mixed region by region, so the landmarks of the result are where its pixels were warped to: exact
-without detection. Pixels are mixed in two bands. The skin's tone, with features and hair left out, is mixed
-with one set of weights over the whole face, so that no region shows as a patch; features and pores come
-from one face each, so that nothing shows twice. Beards and fringes are the host's alone.
+All portraits share one frame, so the pupils of every mixture lie where the frame wants them. The mixture's
+landmarks are the targets that each picture is warped to, so they need no detection. Each part of the face
+takes its shape from all, but its texture nearly from one: averaged skin is wax, and two brows or beards are a
+ghost.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from ..errors import CorpusError
-from ..image import EYE_DISTANCE, EYE_LINE
-from .areas import SMALL, Areas, areas_of
-from .flaws import flaw
-from .geometry import SIZE, sampled
-from .mirror import mirrored
-from .people import Source, draw_sources
+from . import points as at
+from .geometry import SIZE, push_pull, sampled, thin_plate
+from .look import measure_look
+from .mirror import mirror
+from .people import Sources, draw_sources
 from .portraits import Face
+from .reject import reject
 
-_TRIES = 40
-_STABLE = [18, 22, 23, 27, 55, 62, 67, 87, 93, 129]  # what hardly differs with the shape of a face
+__all__ = ["new_identity", "reject", "synthesise"]
+
 _REGIONS: dict[str, list[int]] = {
     "eyes": [*range(50), *range(71, 87)],
     "nose": [*range(50, 71), *range(179, 183)],
@@ -32,233 +33,301 @@ _REGIONS: dict[str, list[int]] = {
     "jaw": [*range(126, 133), *range(174, 179)],
     "cheek": [*range(158, 170)],
 }
-_TAKEN = {
-    "jaw": 0.55,
-    "cheek": 0.8,
-}  # how much of the donors' shape a region takes: the outline is the host's
-_CELL = 4  # pixels between the points where the spline is evaluated
-_TONE, _WIDE_TONE = 4.0, 16.0  # blur at SMALL: what is smoother is tone, what is sharper is detail
-_TONE_LIMIT = 12.0  # how far a donor's light and shade may lead the host's astray, in grey levels
-_SAME_SKIN = 35.0  # difference of luminance up to which eyes look at home in another's skin
-_MIDDLE = SIZE * complex(0.5, EYE_LINE) - complex(
-    0.5, 0.5
-)  # between the pupils; pixel centres are whole numbers
-_EDGE = np.array(
-    [
-        (x, y)
-        for x in np.linspace(0, SIZE - 1, 7)
-        for y in np.linspace(0, SIZE - 1, 7)
-        if {x, y} & {0, SIZE - 1}
-    ]
-)
+_SHARE = {"jaw": 0.55, "cheek": 0.8}  # how far the host's outline follows the donors
+_TRIES = 40
+_GRID = 8  # pixels between the spline's samples
+_QUARTER = SIZE // 4
+_LINE = np.linspace(0, SIZE - 1, 7)
+_EDGE = np.array([(x, y) for x in _LINE for y in _LINE if x in (0, SIZE - 1) or y in (0, SIZE - 1)])
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One face warped to the common shape."""
+def new_identity(
+    faces: Sequence[Face], rng: np.random.Generator, number: int | None = None
+) -> tuple[Face, Counter[str]]:
+    """A person mixed from the faces of one split, and why others before it were thrown away.
 
-    pixels: np.ndarray  # (SIZE,SIZE,3) float32
-    tone: np.ndarray  # (SMALL,SMALL,3) float32 skin colour, spread under features and hair
-    skin: np.ndarray  # (SMALL,SMALL) 0-1: bare skin or a feature of the face, not hair or beard
-    mean: np.ndarray  # (3,) skin colour
-    fringed: bool
-    bearded: bool
-
-
-def new_identity(faces: Sequence[Face], seed: int | np.random.Generator) -> tuple[Face, list[str]]:
-    """A person who does not exist, from people of one split; and why the tries before it were thrown away."""
-    root = int(np.random.default_rng(seed).integers(2**62))
-    rejected: list[str] = []
-    for attempt in range(_TRIES):
-        rng = np.random.default_rng((root, attempt))
-        drawn = draw_sources(faces, rng)
-        host, *donors = (_as_seen(source) for source in (drawn.host, *drawn.donors))
-        face = morph(host, donors, rng)
-        reason = flaw(face, host)
+    The same generator gives the same person. With a `number`, consecutive people take genders and groups in
+    turn.
+    """
+    rejected: Counter[str] = Counter()
+    for child in rng.spawn(_TRIES):
+        face = synthesise(draw_sources(faces, child, number), child)
+        reason = reject(face)
         if reason is None:
             return face, rejected
-        rejected.append(reason)
-    raise CorpusError(
-        f"got {_TRIES} flawed faces in a row (the last: {rejected[-1]}), expected one that holds; "
-        "look at the portraits and their landmarks"
+        rejected[reason] += 1
+    return face, rejected
+
+
+def synthesise(sources: Sources, rng: np.random.Generator) -> Face:
+    faces = [mirror(s.face) if s.mirrored else s.face for s in (sources.host, *sources.donors)]
+    traits = [_traits(s.face) for s in (sources.host, *sources.donors)]
+    host = faces[0]
+    landmarks, shares = _mixed_shape(faces, rng)
+    shares = _textures(shares, traits, rng)
+    y0, y1, x0, x1 = _box(landmarks)
+    whole = _warped(host, landmarks, (0, SIZE, 0, SIZE))
+    crops = [whole[y0:y1, x0:x1], *(_warped(face, landmarks, (y0, y1, x0, x1)) for face in faces[1:])]
+    masks = _masks(landmarks)
+    layers = [crops[0].astype(np.float32), *_recoloured(crops, landmarks, masks, (y0, y1, x0, x1))]
+    inner = _blended(layers, masks, shares, crops, landmarks, (y0, y1, x0, x1))
+    image = whole.copy()
+    image[y0:y1, x0:x1] = np.clip(inner + 0.5, 0, 255).astype(np.uint8)
+    who = tuple(s.face.sources[0] for s in (sources.host, *sources.donors))
+    return Face(image, landmarks, host.gender, host.group, who, host.mirrored)
+
+
+@dataclass(frozen=True)
+class _Traits:
+    skin: float  # L*
+    iris: float  # L*
+    brow: float  # L*
+    beard: float  # how much darker, bluer and rougher the lower face is than the cheeks
+
+
+@lru_cache(maxsize=1024)
+def _traits(face: Face) -> _Traits:
+    look, lm = measure_look(face.image, face.landmarks), face.landmarks
+    assert look["skin"] is not None
+    assert look["eye"] is not None
+    lab = cv2.cvtColor(face.image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+
+    def patch(where: np.ndarray, radius: int = 7) -> np.ndarray:
+        x, y = np.clip(np.rint(where).astype(int), radius, SIZE - radius - 1)
+        return lab[y - radius : y + radius + 1, x - radius : x + radius + 1].reshape(-1, 3)
+
+    brows = np.vstack([patch((lm[a] + lm[b]) / 2, 2) for a, b in ((73, 83), (74, 84), (79, 85), (80, 86))])
+    cheeks = np.vstack([patch(lm[165] + (4, 14)), patch(lm[168] + (-4, 14))])
+    chin = (lm[129] + lm[106]) / 2
+    jaw = [(lm[a] * 0.72 + lm[93 if a > 129 else 87] * 0.28) for a in (127, 128, 130, 131)]
+    lower = np.vstack(
+        [
+            patch(chin),
+            *(patch(p) for p in jaw),
+            *(patch((lm[a] + lm[b]) / 2, 4) for a, b in ((171, 89), (173, 91))),
+        ]
     )
+    darker = np.median(cheeks[:, 0]) - np.median(lower[:, 0])
+    greyer = np.median(cheeks[:, 1:].sum(1)) - np.median(lower[:, 1:].sum(1))
+    rough = lower[:, 0].std() - cheeks[:, 0].std()
+    beard = float(max(darker, 0) + 0.5 * max(greyer, 0) + max(rough, 0))
+    return _Traits(look["skin"][0], look["eye"][0], float(np.percentile(brows[:, 0], 30)), beard)
 
 
-def morph(host: Face, donors: Sequence[Face], rng: np.random.Generator) -> Face:
-    """One person of several; weights are drawn for each region around common ones."""
-    faces = [host, *donors]
-    common = rng.dirichlet([1.2] + [2.2] * len(donors))
-    weights = {region: rng.dirichlet(common * 9 + 0.15) for region in _REGIONS}
-    shape = _mixed_shape(faces, weights)
-    areas = areas_of(shape)
-    maps = _backward_maps(shape, [face.landmarks for face in faces])
-    warped = (sampled(face.image, where, cv2.INTER_CUBIC) for face, where in zip(faces, maps, strict=True))
-    layers = [_layer(pixels, areas) for pixels in warped]
-    return Face(
-        _mixed_pixels(layers, areas, weights, common),
-        shape,
-        host.gender,
-        host.ethnicity,
-        tuple(name for face in faces for name in face.sources),
-        host.mirrored,
-    )
-
-
-def _as_seen(source: Source) -> Face:
-    return mirrored(source.face) if source.mirrored else source.face
-
-
-def _mixed_shape(faces: Sequence[Face], weights: dict[str, np.ndarray]) -> np.ndarray:
-    host = faces[0].landmarks
-    aligned = [host, *(_onto(face.landmarks, host) for face in faces[1:])]
-    shape = host.copy()
+def _mixed_shape(faces: list[Face], rng: np.random.Generator) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """(landmarks, region -> share of each face)."""
+    count = len(faces)
+    base = rng.dirichlet([1.2] + [2.2] * (count - 1))
+    every = np.stack([face.landmarks for face in faces])
+    shape, shares = faces[0].landmarks.copy(), {}
     for region, ids in _REGIONS.items():
-        mixed = np.tensordot(weights[region], np.stack([points[ids] for points in aligned]), 1)
-        shape[ids] += _TAKEN.get(region, 1.0) * (mixed - host[ids])
-    return _framed(shape)
+        shares[region] = rng.dirichlet(base * 9 + 0.15)
+        mixed = np.tensordot(shares[region], every[:, ids], 1)
+        shape[ids] += _SHARE.get(region, 1.0) * (mixed - shape[ids])
+    return shape, shares
 
 
-def _onto(points: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """`points` moved, turned and scaled so that their stable ones lie on the target's (least squares)."""
-    z, here, there = (p @ (1, 1j) for p in (points, points[_STABLE], target[_STABLE]))
-    turn = np.vdot(here - here.mean(), there - there.mean()) / np.vdot(here - here.mean(), here - here.mean())
-    out = (z - here.mean()) * turn + there.mean()
-    return np.stack([out.real, out.imag], 1)
-
-
-def _framed(points: np.ndarray) -> np.ndarray:
-    """Pupils to their places in the frame."""
-    z = points @ (1, 1j)
-    out = (z - (z[0] + z[1]) / 2) * (EYE_DISTANCE * SIZE / (z[1] - z[0])) + _MIDDLE
-    return np.stack([out.real, out.imag], 1)
-
-
-def _backward_maps(shape: np.ndarray, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """For each source the (SIZE,SIZE,2) positions its pixels come from: one thin-plate spline for all."""
-    known = np.vstack([shape, _EDGE]) / SIZE
-    moves = np.hstack([np.vstack([points - shape, 0 * _EDGE]) for points in sources])
-    count = len(known)
-    near = ((known[:, None] - known[None]) ** 2).sum(-1)
-    plane = np.hstack([np.ones((count, 1)), known])
-    system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = near * np.log(np.maximum(near, 1e-12)) + 1e-4 * np.eye(count)
-    system[:count, count:], system[count:, :count] = plane, plane.T
-    bends = np.linalg.solve(system, np.vstack([moves, np.zeros((3, moves.shape[1]))])).astype(np.float32)
-    cells = SIZE // _CELL
-    axis = ((np.arange(cells, dtype=np.float32) + 0.5) * _CELL - 0.5) / SIZE
-    x, y = (a.reshape(-1, 1) for a in np.meshgrid(axis, axis))
-    centres = known.astype(np.float32)
-    near = (x - centres[:, 0]) ** 2 + (y - centres[:, 1]) ** 2
-    near *= np.log(np.maximum(near, 1e-12))
-    coarse = (near @ bends[:count] + bends[count] + np.hstack([x, y]) @ bends[count + 1 :]).reshape(
-        cells, cells, -1
+def _textures(
+    shares: dict[str, np.ndarray], traits: list[_Traits], rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Sharpen the shares, and leave out who does not go with the host's skin, brows, irises or beard."""
+    host = traits[0]
+    beards = np.array([abs(t.beard - host.beard) < 6 + 0.3 * min(host.beard, t.beard) for t in traits])
+    eyes = np.array(
+        [
+            (t.iris < host.iris + 10 or t.skin > host.skin - 4 and host.skin > 58) and t.brow < host.brow + 14
+            for t in traits
+        ]
     )
-    here = np.dstack(np.meshgrid(np.arange(SIZE, dtype=np.float32), np.arange(SIZE, dtype=np.float32)))
-    moved = [np.ascontiguousarray(coarse[..., 2 * k : 2 * k + 2]) for k in range(len(sources))]
-    return [cv2.resize(m, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) + here for m in moved]
-
-
-def _layer(pixels: np.ndarray, areas: Areas) -> Layer:
-    small = cv2.resize(pixels, (SMALL, SMALL), interpolation=cv2.INTER_AREA)
-    skin = skin_likeness(small, areas)
-    bare = skin * areas.inside * (1 - areas.features)
-    mean = np.average(small.reshape(-1, 3), axis=0, weights=bare.ravel() + 1e-6)
-    return Layer(
-        pixels=pixels.astype(np.float32),
-        tone=_spread(small.astype(np.float32), bare, mean.astype(np.float32)),
-        skin=cv2.GaussianBlur(np.maximum(cv2.erode(skin, np.ones((3, 3))), areas.features), (0, 0), 1.5),
-        mean=mean,
-        fringed=_share(skin, areas.forehead) < 0.6,
-        bearded=_share(skin, areas.beard) < 0.6,
-    )
-
-
-def skin_likeness(small: np.ndarray, areas: Areas) -> np.ndarray:
-    """0-1 how well each pixel goes with the skin of the cheeks, under a slowly changing light."""
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    axis = np.linspace(-1, 1, SMALL, dtype=np.float32)
-    x, y = np.meshgrid(axis, axis)
-    terms = np.stack([np.ones_like(x), x, y, x * x], -1)
-    where = (areas.inside > 0) & (areas.features < 0.5)
-    core = (areas.core > 0) & where
-    middle = np.median(lab[core], 0)
-    distance = _colour_distance(lab - middle)
-    for _ in range(2):
-        use = where & (distance < 13)
-        if use.sum() < 50:
-            break
-        fitted = np.linalg.lstsq(terms[use], lab[use], rcond=None)[0]
-        distance = _colour_distance(lab - terms @ fitted)
-    return np.clip((24 - cv2.GaussianBlur(distance, (0, 0), 0.8)) / 10, 0, 1)
-
-
-def _colour_distance(lab: np.ndarray) -> np.ndarray:
-    """Hair is darker than skin, or yellower; light on skin is only brighter."""
-    return np.sqrt(
-        np.where(lab[..., 0] < 0, 1, 0.4) * lab[..., 0] ** 2 + 2 * lab[..., 1] ** 2 + 2 * lab[..., 2] ** 2
-    )
-
-
-def _share(mask: np.ndarray, area: np.ndarray) -> float:
-    return float((mask * area).sum() / max(area.sum(), 1e-6))
-
-
-def _spread(colours: np.ndarray, weight: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """The colours where `weight` is, blurred, and reaching on where it is not."""
-    total, share = mean * np.float32(1e-4), np.float32(1e-4)
-    for sigma, trust in ((_WIDE_TONE, 0.01), (_TONE, 1.0)):
-        total = total + trust * cv2.GaussianBlur(colours * weight[..., None], (0, 0), sigma)
-        share = share + trust * cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
-    return total / share
-
-
-def _mixed_pixels(
-    layers: Sequence[Layer], areas: Areas, weights: dict[str, np.ndarray], common: np.ndarray
-) -> np.ndarray:
-    host = layers[0]
-    seen = [areas.face * host.skin * layer.skin for layer in layers]
-    tone = host.tone.copy()
-    for layer, share, where in zip(layers[1:], common[1:], seen[1:], strict=True):
-        astray = (layer.tone - layer.mean) - (host.tone - host.mean)
-        tone += (share * where)[..., None] * _TONE_LIMIT * np.tanh(astray / _TONE_LIMIT)
-    leaders = _leaders(layers, weights)
-    shares = [
-        where * sum(mask for region, mask in areas.regions.items() if leaders[region] == k)
-        for k, where in enumerate(seen)
-    ]
-    out, left = host.pixels.copy(), None
-    for layer, share in zip(layers, [1 - sum(shares[1:]), *shares[1:]], strict=True):
-        if left is None:
-            out = _lit(layer, tone, areas) * _full(share)[..., None]
-            left = share
-        elif share.any():
-            out += _lit(layer, tone, areas) * _full(share)[..., None]
-    return np.clip(out + 0.5, 0, 255).astype(np.uint8)
-
-
-def _lit(layer: Layer, tone: np.ndarray, areas: Areas) -> np.ndarray:
-    """A layer's detail on another skin tone; eyes keep most of their own colours."""
-    gain = np.clip((tone + 8) / (layer.tone + 8), 0.5, 2) ** 0.5
-    shift = tone - layer.tone * gain
-    eyes = areas.eyeballs[..., None]
-    changed = layer.pixels * _full(gain) + _full(shift)
-    return changed + (layer.pixels + 0.25 * (changed - layer.pixels) - changed) * eyes
-
-
-def _full(small: np.ndarray) -> np.ndarray:
-    return cv2.resize(small.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-
-
-def _leaders(layers: Sequence[Layer], weights: dict[str, np.ndarray]) -> dict[str, int]:
-    """Whose detail each region shows: the heaviest face that has what the host's surroundings ask for."""
-    host, out = layers[0], {}
-    for region, share in weights.items():
-        fit = np.ones(len(layers))
-        for k, layer in enumerate(layers[1:], 1):
-            if region in ("mouth", "jaw"):
-                fit[k] = not (layer.bearded or host.bearded)
-            if region == "eyes":
-                strange = abs(layer.mean.mean() - host.mean.mean()) > _SAME_SKIN
-                fit[k] = not (layer.fringed or host.fringed or strange)
-        out[region] = int(np.argmax(share * fit))
+    out = {}
+    for region, share in shares.items():
+        share = share**2
+        if region in ("mouth", "jaw"):
+            share = share * beards
+        if region == "eyes":
+            share = np.eye(len(share))[
+                np.argmax(share * eyes)
+            ]  # irises and brows of one person, never of two
+        out[region] = share / share.sum() if share.sum() > 0 else np.eye(len(share))[0]
+    beardless = shares["cheek"] ** 2 * beards
+    out["low cheek"] = beardless / beardless.sum() if beardless.sum() > 0 else np.eye(len(beardless))[0]
     return out
+
+
+def _box(lm: np.ndarray) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) of the inner face, in whole steps of the spline's grid."""
+    ring = lm[list(at.FACE_RING)]
+    low, high = np.floor(ring.min(0) / _GRID) * _GRID, np.ceil(ring.max(0) / _GRID) * _GRID
+    x0, y0 = np.clip(low.astype(int) - _GRID, 0, SIZE)
+    x1, y1 = np.clip(high.astype(int) + _GRID, 0, SIZE)
+    return int(y0), int(y1), int(x0), int(x1)
+
+
+def _warped(face: Face, target: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """The part `box` of the picture warped so that its landmarks come to lie at `target`."""
+    y0, y1, x0, x1 = box
+    xs, ys = np.arange(x0, x1 + 1, _GRID), np.arange(y0, y1 + 1, _GRID)
+    nodes = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2).astype(float)
+    moves = thin_plate(
+        np.vstack([target, _EDGE]), np.vstack([face.landmarks - target, np.zeros_like(_EDGE)]), nodes, 0.1
+    )
+    field = moves.reshape(len(ys), len(xs), 2).astype(np.float32)
+    gx, gy = np.meshgrid(
+        np.arange(x1 - x0, dtype=np.float32) / _GRID, np.arange(y1 - y0, dtype=np.float32) / _GRID
+    )
+    where = cv2.remap(field, gx, gy, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    where = where + np.dstack([gx * _GRID + x0, gy * _GRID + y0])
+    return sampled(face.image, where, cv2.INTER_CUBIC)
+
+
+def _hull_mask(points: np.ndarray, blur: float, grow: float = 0) -> np.ndarray:
+    """A soft convex shape, drawn at a quarter of the size; `blur` and `grow` in whole pixels."""
+    mask: np.ndarray = np.zeros((_QUARTER, _QUARTER), np.float32)
+    hull = cv2.convexHull(((points + 0.5) / 4 * 16 - 8).astype(np.int32))
+    cv2.fillConvexPoly(mask, hull, 1.0, cv2.LINE_AA, 4)
+    if grow:
+        reach = 2 * round(abs(grow) / 4) + 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+        mask = (cv2.dilate if grow > 0 else cv2.erode)(mask, kernel)
+    return cv2.GaussianBlur(mask, (0, 0), blur / 4)
+
+
+def _face_hull(lm: np.ndarray, forehead: float) -> np.ndarray:
+    brow, top = (lm[76] + lm[77]) / 2, lm[[137, 139, 140, 141]]
+    side = lm[[110, 111, 125, 126, 127, 128, 129, 130, 131, 132, 133, 113, 114, 71, 82]]
+    middle = lm[[55, 51, 57]].mean(0)
+    return np.vstack([middle + (side - middle) * 0.94, brow + (top - brow) * forehead * 0.9])
+
+
+def _masks(lm: np.ndarray) -> dict[str, np.ndarray]:
+    """Soft masks at a quarter of the size: regions, the inner face, eyeballs, and plain skin."""
+    lids = [[*at.UPPER_LID[side], *at.LOWER_LID[side]] for side in (0, 1)]
+    nostrils = [62, 63, 64, 180, 55, 181, 69, 68, 67]
+    features = [lm[[*lids[0], *range(71, 77)]], lm[[*lids[1], *range(77, 83)]], lm[87:109], lm[nostrils]]
+    inner = _hull_mask(_face_hull(lm, 0.72), 4, -9)
+    skin = _hull_mask(_face_hull(lm, 0.66), 4)
+    for part in features:
+        skin = skin * (1 - _hull_mask(part, 4, 6))
+    return {
+        "eyes": np.maximum(
+            _hull_mask(lm[[71, 73, 75, 76, 18, 22, 44, 46]], 7, 4),
+            _hull_mask(lm[[77, 78, 80, 82, 23, 27, 47, 49]], 7, 4),
+        ),
+        "nose": _hull_mask(lm[[50, 56, 62, 67, 63, 68, 55]], 7, 2),
+        "mouth": _hull_mask(lm[[*range(87, 109), 171, 173]], 7, 4),
+        "jaw": _hull_mask(lm[[*range(126, 133), 176, 178, 87, 93]], 9),
+        "inner": cv2.GaussianBlur(inner, (0, 0), 2) * np.clip(_hull_mask(_face_hull(lm, 0.78), 3), 0, 1),
+        "balls": np.maximum(*(_hull_mask(lm[ids], 3, 2) for ids in lids)),
+        "skin": skin,
+    }
+
+
+def _recoloured(
+    crops: list[np.ndarray], lm: np.ndarray, masks: dict[str, np.ndarray], box: tuple[int, int, int, int]
+) -> list[np.ndarray]:
+    """The donors under the host's light, in its tone: soft ratios of plain skin, eyeballs spared."""
+    quarter = _quarter(box)
+    valid = [masks["skin"][quarter] * _skin_like(crop, masks["skin"][quarter]) for crop in crops]
+    soft = [_soft(crop, weight) for crop, weight in zip(crops, valid, strict=True)]
+    spared = 1 - 0.75 * masks["balls"][quarter][..., None]
+    out = []
+    height, width = crops[0].shape[:2]
+    for crop, low in zip(crops[1:], soft[1:], strict=True):
+        ratio = np.clip((soft[0] + 2) / (low + 2), 0.4, 1.9) ** spared
+        out.append(crop * cv2.resize(ratio, (width, height), interpolation=cv2.INTER_LINEAR))
+    return out
+
+
+def _quarter(box: tuple[int, int, int, int]) -> tuple[slice, slice]:
+    y0, y1, x0, x1 = (edge // 4 for edge in box)
+    return slice(y0, y1), slice(x0, x1)
+
+
+def _small(crop: np.ndarray) -> np.ndarray:
+    size = (crop.shape[1] // 4, crop.shape[0] // 4)
+    return cv2.resize(crop, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _skin_like(crop: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """0-1 at a quarter of the size: how much each place looks like this face's own skin and not like hair."""
+    small = _small(crop)
+    luma = small @ np.array([0.3, 0.59, 0.11], np.float32)
+    sure = skin > 0.8
+    middle, spread = (
+        np.median(luma[sure]),
+        max(1.48 * np.median(np.abs(luma[sure] - np.median(luma[sure]))), 7),
+    )
+    return np.clip(2.6 - np.abs(luma - middle) / spread, 0, 1)
+
+
+def _soft(crop: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The skin's colour without its features, everywhere: a wide average of the places of `weight`."""
+    small = _small(crop) * weight[..., None]
+    total, share = cv2.GaussianBlur(small, (0, 0), 5), cv2.GaussianBlur(weight, (0, 0), 5)
+    trusted = np.clip(share / 0.15, 0, 1)
+    return cv2.GaussianBlur(
+        push_pull(total / np.maximum(share, 1e-4)[..., None], (trusted > 0.5).astype(np.float32)), (0, 0), 2
+    )
+
+
+def _blended(
+    layers: list[np.ndarray],
+    masks: dict[str, np.ndarray],
+    shares: dict[str, np.ndarray],
+    crops: list[np.ndarray],
+    lm: np.ndarray,
+    box: tuple[int, int, int, int],
+) -> np.ndarray:
+    """Tone from everybody by share, fine detail from whoever dominates."""
+    tone = _tone_weights(masks, shares, crops, lm, box)
+    sharp = tone**5
+    sharp /= np.maximum(sharp.sum(0), 1e-6)
+    size = (layers[0].shape[1], layers[0].shape[0])
+    out = np.zeros_like(layers[0])
+    half = (size[0] // 2, size[1] // 2)
+    for layer, share, detail in zip(layers, tone, sharp, strict=True):
+        low = cv2.resize(layer, half, interpolation=cv2.INTER_AREA)
+        low = cv2.resize(cv2.GaussianBlur(low, (0, 0), 2.5), size, interpolation=cv2.INTER_LINEAR)
+        share, detail = (
+            cv2.resize(w, size, interpolation=cv2.INTER_LINEAR)[..., None] for w in (share, detail)
+        )
+        out += detail * layer + (share - detail) * low
+    return out
+
+
+def _tone_weights(
+    masks: dict[str, np.ndarray],
+    shares: dict[str, np.ndarray],
+    crops: list[np.ndarray],
+    lm: np.ndarray,
+    box: tuple[int, int, int, int],
+) -> np.ndarray:
+    """(faces, h/4, w/4) weights that sum to one: the host's outside the inner face and under its own hair."""
+    quarter = _quarter(box)
+    parts = {name: mask[quarter] for name, mask in masks.items()}
+    rows = (np.arange(box[0] // 4, box[1] // 4) * 4 + 1.5)[:, None]
+    lower = np.clip((rows - (lm[55, 1] - 22)) / 36, 0, 1).astype(np.float32)
+    total = parts["eyes"] + parts["nose"] + parts["mouth"] + parts["jaw"]
+    rest = np.clip(1 - total, 0, 1)
+    clear = [_clear_of_hair(crop, parts, lm, rows) for crop in crops]
+    weights = np.stack(
+        [
+            sum(parts[name] * shares[name][k] for name in ("eyes", "nose", "mouth", "jaw"))
+            / np.maximum(total, 1)
+            + rest * (shares["cheek"][k] * (1 - lower) + shares["low cheek"][k] * lower)
+            for k in range(len(crops))
+        ]
+    ).astype(np.float32)
+    weights[1:] *= np.stack(clear[1:]) * (clear[0] * parts["inner"])
+    weights[0] = 1 - weights[1:].sum(0)
+    return np.maximum(weights, 0)
+
+
+def _clear_of_hair(
+    crop: np.ndarray, parts: dict[str, np.ndarray], lm: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """0 where hair lies over this face's forehead or temples, 1 elsewhere."""
+    above = np.clip((lm[[73, 80], 1].mean() + 4 - rows) / 8, 0, 1).astype(np.float32)
+    hair = (1 - _skin_like(crop, parts["skin"])) * above * (1 - parts["eyes"])
+    hair = cv2.GaussianBlur(cv2.dilate((hair > 0.5).astype(np.float32), np.ones((3, 3))), (0, 0), 1.5)
+    return 1 - np.clip(1.3 * hair, 0, 1)

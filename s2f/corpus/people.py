@@ -1,16 +1,16 @@
 """Who stands behind whom: the split of the photographed people, and the drawing of hosts and donors from it.
 
-No photographed person serves two splits, so no test face shares a pixel with training. Within every gender and
-group, people are ordered by a hash of their id and the seed: the first ones are tested on, the next validate,
-the rest train. The order of others never changes when people are added; only as many change sides as the
-growing quotas ask for.
+No photographed person serves two splits, so no test face shares a pixel with training. Within every gender
+and group, people are ordered by a hash of their id and the seed: the first ones are tested on, the next
+validate, the rest train. People who are added never change the order of the others; only as many change
+sides as the growing quotas ask for.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,19 +58,26 @@ def split_people(faces: Sequence[Face], seed: int = 0) -> dict[str, list[Face]]:
 
 
 def _quotas(sizes: Mapping[Kind, int]) -> dict[Kind, tuple[int, int]]:
-    """(test, validation) people of each kind: their shares, yet one of every kind tests and one of every
-    group validates where three or more leave enough to train on."""
+    """(test, validation) people of each kind: their shares, yet one of every kind tests, one of every group
+    validates, and three people make a split, where enough remain to train on."""
     tests = {k: max(round(n * SHARES["test"]), int(n >= _LEAST)) for k, n in sizes.items()}
     validates = {k: round(n * SHARES["validation"]) for k, n in sizes.items()}
-    for group in {group for _, group in sizes}:
-        own = sorted((k for k in sizes if k[1] == group), key=lambda k: (-sizes[k], k))
-        total = sum(sizes[k] for k in own)
-        if total >= _LEAST and not any(validates[k] for k in own):
-            validates[own[0]] = 1
-            if tests[own[0]] + 1 >= sizes[own[0]] and len(own) > 1 and sizes[own[1]] > tests[own[1]] + 1:
-                validates[own[0]], validates[own[1]] = 0, 1
-        if total >= _LEAST and not any(tests[k] for k in own):
-            tests[own[-1] if len(own) > 1 else own[0]] = 1
+
+    def most_spared(kinds: Iterable[Kind], held_out: Mapping[Kind, int]) -> Kind:
+        def order(kind: Kind) -> tuple[int, int, Kind]:
+            alike = sum(count for other, count in held_out.items() if other[0] == kind[0])
+            return sizes[kind] - tests[kind] - validates[kind], -alike, kind
+
+        return max(kinds, key=order)
+
+    for group in sorted({group for _, group in sizes}):
+        own = [k for k in sizes if k[1] == group]
+        for held_out in (validates, tests):
+            if sum(sizes[k] for k in own) >= _LEAST and not any(held_out[k] for k in own):
+                held_out[most_spared(own, held_out)] += 1
+    for held_out in (tests, validates):
+        while sum(held_out.values()) < _LEAST <= sum(sizes.values()) // len(SPLITS):
+            held_out[most_spared(sizes, held_out)] += 1
     return {k: (tests[k], validates[k]) for k in sizes}
 
 
@@ -88,16 +95,14 @@ def draw_sources(faces: Sequence[Face], rng: np.random.Generator, number: int | 
 
     With a `number`, consecutive numbers take all kinds in turn, so that any run of people is even.
     """
+    _enough(faces)
     present = kinds(faces)
     kind = present[(int(rng.integers(len(present))) if number is None else number) % len(present)]
     own = [face for face in faces if kind_of(face) == kind]
     host = own[rng.integers(len(own))]
-    others = [face for face in faces if face.gender == host.gender and face is not host]
-    if len(others) < 2:
-        raise CorpusError(
-            f"got {len(others) + 1} {host.gender or 'people'} in a split, expected at least 3 to mix new people "
-            "from; add portraits to the pack"
-        )
+    others = [face for face in faces if face is not host]
+    alike = [face for face in others if face.gender == host.gender]
+    others = alike if len(alike) >= 2 else others
     kin = [face for face in others if face.group == host.group]
     donors: list[Face] = []
     count = min(int(rng.integers(2, 4)), len(others))
@@ -108,3 +113,11 @@ def draw_sources(faces: Sequence[Face], rng: np.random.Generator, number: int | 
     flips = rng.random(count + 1) < 0.5
     sources = [Source(face, bool(flip)) for face, flip in zip([host, *donors], flips, strict=True)]
     return Sources(sources[0], tuple(sources[1:]))
+
+
+def _enough(faces: Sequence[Face]) -> None:
+    if len(faces) < _LEAST:
+        raise CorpusError(
+            f"got {len(faces)} people in a split, expected at least {_LEAST} to mix new ones from; "
+            "add portraits to the pack"
+        )

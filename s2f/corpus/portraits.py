@@ -1,4 +1,4 @@
-"""The packed portraits, framed alike: eyes level at one height and distance, grown where the photograph ends."""
+"""The packed portraits in one frame: eyes level, as high and as far apart, grown where a photograph ends."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def load_smiles(pack: str | Path) -> dict[str, np.ndarray]:
 
 
 def frame(photo: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(512 x 512 RGB, landmarks in it) of an RGB or RGBA photograph; where alpha is 0 the photograph has ended."""
+    """(512 x 512 RGB, landmarks in it) of an RGB or RGBA photograph; alpha 0 is beyond its end."""
     matrix = frame_matrix(landmarks)
     return _framed(photo, matrix), landmarks @ matrix[:, :2].T + matrix[:, 2]
 
