@@ -77,8 +77,8 @@ class SketchToFace:
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
         self.drawer, self.editor, self.restorer = (self._place(m) for m in (drawer, editor, restorer))
-        own = next((m.size for m in (drawer, editor) if isinstance(getattr(m, "size", None), int)), 512)
-        self.size = size or own
+        sizes = [getattr(model, "size", None) for model in (drawer, editor)]
+        self.size = size or next((own for own in sizes if isinstance(own, int)), 512)
 
     @classmethod
     def from_pretrained(
@@ -100,7 +100,7 @@ class SketchToFace:
         from .hub import snapshot
         from .models import load_model
 
-        fetch = {"cache_dir": cache_dir, "token": token, "local_files_only": local_files_only}
+        fetch: dict[str, Any] = {"cache_dir": cache_dir, "token": token, "local_files_only": local_files_only}
         models: dict[str, Any] = {"drawer": drawer, "editor": editor, "restorer": restorer}
         if path_or_repo is None and all(m is None for m in models.values()):
             path_or_repo = BUNDLED
@@ -142,7 +142,7 @@ class SketchToFace:
     def __call__(self, drawing: list[Any] | tuple[Any, ...], **options: Any) -> list[Result]: ...
     @overload
     def __call__(self, drawing: Any, **options: Any) -> Result: ...
-    def __call__(
+    def __call__(  # type: ignore[misc]  # the overloads tell one from many, and leave the options to this
         self,
         drawing: Any,
         *,
@@ -316,7 +316,7 @@ def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.d
         good = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if good else torch.float32
     chosen = names.get(dtype) if isinstance(dtype, str) else dtype
-    if chosen not in names.values():
+    if chosen is None or chosen not in names.values():
         raise S2FError(f"got dtype {dtype!r}, expected one of {', '.join(names)}; choose one")
     return chosen
 

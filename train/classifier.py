@@ -13,6 +13,7 @@ import json
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return p.parse_args(argv)
 
 
-def read(corpus: str, split: str, size: int) -> dict[str, torch.Tensor | list[str]]:
+def read(corpus: str, split: str, size: int) -> dict[str, Any]:
     """A split in memory, as uint8: a few thousand faces at this size are some hundred megabytes."""
     rows = load(corpus, split=split).select_columns(["image", "expression", "intensity", "ethnicity", "real"])
     side = round(size * 1.125)  # room for the crop's jitter
@@ -117,7 +118,7 @@ def answers(model: Classifier, faces: torch.Tensor) -> torch.Tensor:
     return torch.cat(out) if out else torch.zeros(0, dtype=torch.long)
 
 
-def score(model: Classifier, data: dict) -> dict:
+def score(model: Classifier, data: dict[str, Any]) -> dict[str, Any]:
     """Accuracy with n and 95 % interval: invented people by class and group, real photographs by class."""
     guess, truth, real = answers(model, data["image"]), data["label"], data["real"]
     hit = (guess == truth).numpy()
