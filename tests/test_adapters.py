@@ -15,10 +15,11 @@ import pytest
 pytest.importorskip("numba")
 
 from s2f.corpus import detect
-from s2f.corpus.adapters import ARTIST, adapters, detect_layout, iter_rows
+from s2f.corpus.adapters import adapters, detect_layout, iter_rows
 from s2f.corpus.adapters.labels import class_of
 from s2f.corpus.adapters.samples import split_by_person
 from s2f.corpus.detect import Found, find_face, find_faces, frame
+from s2f.corpus.features import ARTIST, COLUMNS
 from s2f.errors import CorpusError, ImageError, S2FError
 from s2f.expression import CLASSES
 
@@ -224,7 +225,7 @@ def rows_of(
     options = {"size": 32, "sketches": ()} | options
     rows = list(iter_rows(folder, counts=counts, find=find, **options))
     assert counts["rows"] == len(rows)
-    return rows, +Counter({reason: number for reason, number in counts.items() if reason != "rows"})
+    return rows, Counter({reason: number for reason, number in counts.items() if reason != "rows"})
 
 
 def labels(rows: list[dict[str, Any]]) -> list[str | None]:
@@ -532,8 +533,6 @@ def test_every_word_means_one_class_and_contempt_none() -> None:
 
 
 def test_a_row_has_the_columns_of_the_corpus(tmp_path: Path) -> None:
-    from s2f.corpus.features import COLUMNS
-
     write(tmp_path, "happy/a.png")
     rows, _ = rows_of(tmp_path, sketches=("contour", "pencil"), size=64)
     assert set(rows[0]) == {*COLUMNS, "split"}

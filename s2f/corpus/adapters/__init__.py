@@ -20,6 +20,7 @@ import numpy as np
 from ...errors import CorpusError, ImageError
 from ...expression import CLASSES
 from ..detect import Found, find_face, frame_matrix, warp_into
+from ..features import ARTIST
 from .emotion_sets import CFEE, CK, KDEF, MMI, MUG, RAFD
 from .photo_sets import AFAD, CELEBA_HQ, FER2013, FFHQ, LABELLED
 from .samples import Adapter, Layout, Sample, list_files, split_by_person
@@ -43,7 +44,6 @@ adapters: dict[str, Adapter] = {
     "fer2013": FER2013,
     "labelled": LABELLED,
 }
-ARTIST = "artist"  # a style of its own, beside those that `sketch` draws
 Finder = Callable[[np.ndarray], Found | None]
 
 
@@ -170,13 +170,12 @@ def _draw(image: np.ndarray, style: str, rng: np.random.Generator) -> np.ndarray
 
 
 def _styles(sketches: Sequence[str]) -> tuple[str, ...]:
-    from ...sketch import STYLES
+    from ...sketch import EXTRACTED
 
-    # strokes by hand follow landmarks, which other people's pictures do not have
-    offered = [style for style in STYLES if style != "freehand"]
+    # freehand strokes follow landmarks, which other people's pictures do not have
     for style in sketches:
-        if style not in offered:
-            raise CorpusError(f"got the style {style!r}, expected {', '.join(offered)}; choose among these")
+        if style not in EXTRACTED:
+            raise CorpusError(f"got the style {style!r}, expected {', '.join(EXTRACTED)}; choose among these")
     return tuple(sketches)
 
 

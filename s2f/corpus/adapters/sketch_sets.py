@@ -50,8 +50,7 @@ def _cufs_pairs(layout: Layout) -> tuple[dict[str, str], dict[str, str]]:
 
 def _cufs(layout: Layout, passed: Counter[str]) -> Iterator[Sample]:
     photos, drawings = _cufs_pairs(layout)
-    passed["without a drawing"] += len(photos.keys() - drawings.keys())
-    passed["drawing without a photograph"] += len(drawings.keys() - photos.keys())
+    _count_unpaired(photos, drawings, passed)
     for subject in sorted(photos.keys() & drawings.keys()):
         file = photos[subject]
         yield Sample(
@@ -64,6 +63,13 @@ def _cufs(layout: Layout, passed: Counter[str]) -> Iterator[Sample]:
             split=_folder_split(file),
             drawing=layout.picture(drawings[subject]),
         )
+
+
+def _count_unpaired(photos: dict[str, str], drawings: dict[str, str], passed: Counter[str]) -> None:
+    if alone := len(photos.keys() - drawings.keys()):
+        passed["without a drawing"] += alone
+    if alone := len(drawings.keys() - photos.keys()):
+        passed["drawing without a photograph"] += alone
 
 
 def _folder_split(file: str) -> str | None:
@@ -85,9 +91,9 @@ def _cufsf(layout: Layout, passed: Counter[str]) -> Iterator[Sample]:
             wanted = used.get(match[1])
             if wanted is None or wanted == (pose, date):
                 photos.setdefault(match[1], file)
-    passed["compressed: unpack the .bz2 files"] += sum(file.endswith(".bz2") for file in layout.files)
-    passed["without a drawing"] += len(photos.keys() - drawings.keys())
-    passed["drawing without a photograph"] += len(drawings.keys() - photos.keys())
+    if compressed := sum(file.endswith(".bz2") for file in layout.files):
+        passed["compressed: unpack the .bz2 files"] += compressed
+    _count_unpaired(photos, drawings, passed)
     for subject in sorted(photos.keys() & drawings.keys()):
         # fa is "regular", fb an expression of the sitter's choice: neither has a label
         yield Sample(
