@@ -96,10 +96,10 @@ def find_checkpoint(folder: Path, wanted: str | None) -> Path | None:
 @torch.no_grad()
 def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
     """Exponential moving average of the weights; buffers that count are copied."""
-    for a, p in zip(average.parameters(), model.parameters(), strict=True):
-        a.lerp_(p.to(a.dtype), 1 - decay)
-    for a, b in zip(average.buffers(), model.buffers(), strict=True):
-        a.copy_(b)
+    for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
+        mean.lerp_(weight.to(mean.dtype), 1 - decay)
+    for kept, counted in zip(average.buffers(), model.buffers(), strict=True):
+        kept.copy_(counted)
 
 
 def check_finite(step: int, **losses: float) -> None:
