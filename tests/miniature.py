@@ -369,10 +369,10 @@ def _smiled(points: np.ndarray) -> np.ndarray:
     out, unit = points.copy(), np.linalg.norm(points[1] - points[0])
     for corner, way in ((87, -1), (93, 1)):
         weight = np.exp(-((points - points[corner]) ** 2).sum(1) / (0.25 * unit) ** 2)
-        out += weight[:, None] * unit * np.array([0.14 * way, -0.12])
+        out += weight[:, None] * unit * np.array([0.14 * way, -0.10])
     out[list(range(94, 99))] += (0, -0.03 * unit)
     out[list(range(88, 93))] += (0, -0.03 * unit)
-    out[list(range(99, 109))] += (0, 0.06 * unit)
+    out[list(range(99, 109))] += (0, 0.1 * unit)
     return out
 
 

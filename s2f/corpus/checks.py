@@ -45,22 +45,24 @@ def landmark_error(people: Sequence[Person], rng: np.random.Generator) -> Landma
 
 def _probe(person: Person, units: Mapping[str, float], pose: Pose, probes: Sequence[int]) -> dict[int, float]:
     size = person.size
-    ys, xs = np.mgrid[:size, :size]
-    dots = np.zeros((size, size))
+    dots, axis = np.zeros((size, size)), np.arange(size)
     for i in probes:
-        x, y = person.landmarks[i]
-        dots += 250 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / 8)
+        across, down = (250**0.5 * np.exp(-((axis - centre) ** 2) / 8) for centre in person.landmarks[i])
+        dots += np.outer(down, across)
     picture = np.repeat(np.clip(dots, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
     result = render(replace(person, image=picture), units, pose)
     grey = result.image[..., 0].astype(float)
     out = {}
     for i in probes:
         x, y = result.landmarks[i].round().astype(int)
-        box = np.s_[max(y - 8, 0) : y + 9, max(x - 8, 0) : x + 9]
-        window = grey[box]
+        x0, y0 = max(x - 8, 0), max(y - 8, 0)
+        window = grey[y0 : y + 9, x0 : x + 9]
         if window.shape != (17, 17) or window.sum() < 100:
             continue  # the dot left the picture or lies under something
-        centre = np.array([(window * xs[box]).sum(), (window * ys[box]).sum()]) / window.sum()
+        step = np.arange(17)
+        centre = np.array(
+            [x0 + (window @ step).sum() / window.sum(), y0 + (step @ window).sum() / window.sum()]
+        )
         out[i] = float(np.linalg.norm(centre - result.landmarks[i]))
     return out
 

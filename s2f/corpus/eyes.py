@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from .geometry import curve, push_pull, rescaled
+from .geometry import curve, push_pull, rescaled, smoothstep
 from .points import IRIS, LOWER_LID, UPPER_LID
 
 
@@ -18,6 +18,9 @@ class Eye:
     x0: int
     y0: int
     texture: np.ndarray  # (h,w,3) float32 RGB
+    lid_x0: int
+    lid_y0: int
+    lid: np.ndarray  # (h,w,3) float32 RGB: the upper lid's skin without lashes and creases
     upper: np.ndarray  # (5,2) neutral lid points
     lower: np.ndarray  # (5,2)
     centre: np.ndarray  # (2,) of the iris
@@ -48,7 +51,34 @@ def cut_eye(image: np.ndarray, landmarks: np.ndarray, side: int) -> Eye:
     open_part = inside.astype(np.float32)
     keep = cv2.GaussianBlur(open_part, (0, 0), 0.02 * width) * cv2.dilate(open_part, np.ones((3, 3)))
     texture = texture * (1 - keep[..., None]) + roi * keep[..., None]
-    return Eye(int(x0), int(y0), texture.astype(np.float32), upper, lower, centre, radius)
+    return Eye(
+        int(x0),
+        int(y0),
+        texture.astype(np.float32),
+        *_bare_lid(image, upper, lower, float(width)),
+        upper,
+        lower,
+        centre,
+        radius,
+    )
+
+
+def _bare_lid(
+    image: np.ndarray, upper: np.ndarray, lower: np.ndarray, width: float
+) -> tuple[int, int, np.ndarray]:
+    """(x0, y0, skin): the brighter half of the lid's skin, spread over lashes, creases and the eye itself."""
+    x0, y0 = np.maximum(np.floor(upper.min(0) - (0.3 * width, 0.9 * width)).astype(int), 0)
+    x1, y1 = np.ceil([upper[:, 0].max() + 0.3 * width, lower[:, 1].max() + 0.1 * width]).astype(int)
+    roi = image[y0:y1, x0:x1].astype(np.float32)
+    ys, xs = np.mgrid[y0 : y0 + roi.shape[0], x0 : x0 + roi.shape[1]].astype(np.float32)
+    above = curve(upper, xs[0]) - ys
+    skin = (above > 0.07 * width) & (above < 0.42 * width)
+    luminance = roi.mean(-1)
+    skin &= luminance > np.quantile(luminance[skin], 0.35)
+    soft = cv2.GaussianBlur(skin.astype(np.float32), (0, 0), 0.03 * width) * skin
+    spread = push_pull(roi, soft)
+    round_lid = 0.97 - 0.10 * smoothstep((above - 0.12 * width) / (0.4 * width))
+    return int(x0), int(y0), cv2.GaussianBlur(spread, (0, 0), 0.05 * width) * round_lid[..., None]
 
 
 def _white(
@@ -86,27 +116,30 @@ def _iris(roi: np.ndarray, seen: np.ndarray, centre_y: float) -> np.ndarray:
 
 def resized(eye: Eye, factor: float) -> Eye:
     """The eyeball in a picture `factor` times the size."""
-    h, w = eye.texture.shape[:2]
-    x0, y0 = int(np.floor(eye.x0 * factor)), int(np.floor(eye.y0 * factor))
-    width = int(np.ceil((eye.x0 + w) * factor)) - x0
-    height = int(np.ceil((eye.y0 + h) * factor)) - y0
-    shift = np.array([(x0 + 0.5) / factor - 0.5 - eye.x0, (y0 + 0.5) / factor - 0.5 - eye.y0])
-    soft = cv2.GaussianBlur(eye.texture, (0, 0), 0.4 / factor) if factor < 0.8 else eye.texture
-    warp = np.array([[1 / factor, 0, shift[0]], [0, 1 / factor, shift[1]]])
-    texture = cv2.warpAffine(
-        soft,
-        warp,
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+    x0, y0, texture = _resized(eye.x0, eye.y0, eye.texture, factor)
+    lid_x0, lid_y0, lid = _resized(eye.lid_x0, eye.lid_y0, eye.lid, factor)
+    return Eye(
+        x0,
+        y0,
+        texture,
+        lid_x0,
+        lid_y0,
+        lid,
+        rescaled(eye.upper, factor),
+        rescaled(eye.lower, factor),
+        rescaled(eye.centre, factor),
+        eye.radius * factor,
     )
-    return replace(
-        eye,
-        x0=x0,
-        y0=y0,
-        texture=texture,
-        upper=rescaled(eye.upper, factor),
-        lower=rescaled(eye.lower, factor),
-        centre=rescaled(eye.centre, factor),
-        radius=eye.radius * factor,
-    )
+
+
+def _resized(x0: int, y0: int, patch: np.ndarray, factor: float) -> tuple[int, int, np.ndarray]:
+    """A patch cut at (x0, y0), in a picture `factor` times the size: its new corner and itself."""
+    h, w = patch.shape[:2]
+    left, top = int(np.floor(x0 * factor)), int(np.floor(y0 * factor))
+    width, height = int(np.ceil((x0 + w) * factor)) - left, int(np.ceil((y0 + h) * factor)) - top
+    shift_x, shift_y = (left + 0.5) / factor - 0.5 - x0, (top + 0.5) / factor - 0.5 - y0
+    soft = cv2.GaussianBlur(patch, (0, 0), 0.4 / factor) if factor < 0.8 else patch
+    warp = np.array([[1 / factor, 0, shift_x], [0, 1 / factor, shift_y]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    out = cv2.warpAffine(soft, warp, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return left, top, out

@@ -160,7 +160,7 @@ def _fit_mesh(landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray, 
 
 def _seat_teeth(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit, centimetre: float) -> None:
     """Biting edges just below the lip line, the tongue with the lower ones."""
-    line = landmarks[[96, 101], 1].mean() + 0.32 * centimetre
+    line = landmarks[[96, 101], 1].mean() + 0.36 * centimetre
     for part, with_it in ((UPPER_TEETH, None), (LOWER_TEETH, TONGUE)):
         row = kit.parts[part]
         front = row[(np.abs(kit.teeth[row, 0]) < 0.8)]

@@ -114,8 +114,8 @@ def _plan(landmarks: np.ndarray) -> list[Crease]:
                 beside,
                 corner + np.array([side * 0.17 * unit, 0.07 * unit]),
             ],
-            0.21,
-            0.05,
+            0.18,
+            0.055,
             -side,
         )
         add(

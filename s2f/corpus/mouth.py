@@ -10,7 +10,7 @@ from .geometry import curve, sampled, smoothstep
 from .kit import LOWER_TEETH, TONGUE, UPPER_TEETH
 from .points import LIP_SEAM_LOWER, LIP_SEAM_UPPER
 
-_THROAT, _CHEEK = np.array([26, 9, 8], np.float32), np.array([112, 52, 48], np.float32)
+_THROAT, _CHEEK = np.array([60, 24, 22], np.float32), np.array([140, 68, 62], np.float32)
 _TONGUE = np.array([188, 106, 102], np.float32)
 
 
@@ -79,14 +79,14 @@ def _clearances(shown: np.ndarray, cm: float) -> list[np.ndarray]:
 
 def _inside(part: np.ndarray, seen: np.ndarray, behind: np.ndarray) -> np.ndarray:
     """Cheeks that fall off to a dark throat, and the tongue with its groove and its wet light."""
-    near = np.exp(-behind / 1.3)[..., None]
+    near = np.exp(-behind / 1.6)[..., None]
     colour = _THROAT + (_CHEEK - _THROAT) * near
     tongue = part == TONGUE
     if tongue.any():
         across, lit = seen[..., 0], seen[..., 2]
         groove = 1 - 0.18 * np.exp(-((across / 0.16) ** 2))
         wet = 70 * np.exp(-(((np.abs(across) - 0.55) / 0.35) ** 2)) * np.clip(lit - 0.55, 0, 1) ** 2
-        shade = (0.35 + 0.65 * lit) * groove * np.exp(-np.maximum(behind - 0.6, 0) / 1.7)
+        shade = (0.45 + 0.6 * lit) * groove * np.exp(-np.maximum(behind - 0.6, 0) / 2.6)
         colour = np.where(tongue[..., None], _TONGUE * shade[..., None] + wet[..., None], colour)
     return colour.astype(np.float32)
 

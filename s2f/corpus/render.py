@@ -16,6 +16,7 @@ from .fit import Person
 from .folds import fold_weights
 from .geometry import curve, push_pull, rolled, rotation, sampled, smoothstep
 from .kit import LOWER_TEETH, SKIN, TONGUE, UPPER_TEETH
+from .lids import bare_lids, close_lashes, move_lids
 from .mouth import paint_mouth
 from .teeth import texel
 
@@ -36,7 +37,11 @@ _GAIN = {
     "AU24": 1.35,
 }
 # what real smiles do beside the kit's: the mouth widens and the lips thin
-_COMPANY = {"AU12": (("AU20", 0.3), ("AU28_upper", 0.16), ("AU28_lower", 0.05))}
+_COMPANY = {
+    "AU4": (("AU1", -0.2),),
+    "AU9": (("AU10", -0.3),),  # the kit's wrinkled nose takes too much of the upper lip along
+    "AU12": (("AU20", 0.3), ("AU28_upper", 0.16), ("AU28_lower", 0.05)),
+}
 
 
 def _mixture() -> np.ndarray:
@@ -108,14 +113,16 @@ def render(person: Person, units: Mapping[str, float], pose: Pose = Pose()) -> R
     inner = (part > SKIN) & (lips > 0)
     back = _backward_map(person, skin, seen, inner, pose, hinge, scale)
     landmarks = _move_landmarks(person, posed, back)
-    for side in (0, 1):
-        _carry_lashes(back, person, landmarks, side)
+    lids = [move_lids(back, person, landmarks, side) for side in (0, 1)]
     flags = cv2.INTER_CUBIC if size > 256 else cv2.INTER_LINEAR
     image = sampled(person.image, back, flags).astype(np.float32)
     skin_mask = sampled(person.skin, back)
+    for eye, (stretched, x0, y0) in zip(person.eyes, lids, strict=True):
+        bare_lids(image, back, eye, stretched, (x0, y0))
     _relight(image, person, weights, skin, seen[..., 2], skin_mask, back, scale)
     for side, eye in enumerate(person.eyes):
         _lay_eye(image, person, eye, landmarks, side, pose, hinge, turn)
+        close_lashes(image, person, landmarks, side)
     if inner.any():
         paint_mouth(image, person, part, depth, seen, inner, landmarks, posed)
     finished = np.clip(image + 0.5, 0, 255).astype(np.uint8)
@@ -276,23 +283,6 @@ def _move_landmarks(person: Person, posed: np.ndarray, back: np.ndarray) -> np.n
     off = list(at.HAIR + at.NECK + at.EARS)
     out[off] = _forward(person.landmarks[off], back)
     return out
-
-
-def _carry_lashes(back: np.ndarray, person: Person, landmarks: np.ndarray, side: int) -> None:
-    """Upper lashes travel with the lid edge unstretched; the skin above them takes up the difference."""
-    ids = list(at.UPPER_LID[side])
-    before, now = person.landmarks[ids], landmarks[ids]
-    width = np.ptp(before[:, 0])
-    x0, x1 = np.clip([int(now[:, 0].min()) - 2, int(now[:, 0].max()) + 3], 0, person.size)
-    y0, y1 = np.clip([int(now[:, 1].min() - 0.9 * width), int(now[:, 1].max()) + 2], 0, person.size)
-    ys, xs = np.mgrid[y0:y1, x0:x1].astype(np.float32)
-    above = curve(now, xs[0]) - ys
-    box = back[y0:y1, x0:x1]
-    lid = curve(before, box[..., 0].ravel()).reshape(box.shape[:2])
-    wanted = lid - np.maximum(lid - box[..., 1], np.minimum(above, 0.17 * width))
-    ends = np.minimum(xs - now[:, 0].min(), now[:, 0].max() - xs) / (0.12 * width)
-    weight = smoothstep(ends) * (above > -0.04 * width)
-    box[..., 1] += weight * (wanted - box[..., 1])
 
 
 def _relight(

@@ -33,7 +33,7 @@ def harvest_teeth(face: Face, smile: np.ndarray, kit: Kit) -> Teeth | None:
     high = (
         line - np.interp(x, columns, cv2.GaussianBlur(top[None], (0, 0), 3)[0])
     ) / person.centimetre - 0.08
-    crown = np.interp(np.abs(s), [0, 0.8, 1.2, 1.9, 2.6, 4.2], [1.02, 0.98, 0.9, 0.98, 0.85, 0.75])
+    crown = np.interp(np.abs(s), [0, 0.8, 1.2, 1.9, 2.6, 4.2], [1.12, 1.08, 0.99, 1.08, 0.93, 0.82])
     # the lips hid the tops of the teeth: what shows is stretched up to the gum line
     height = low + np.clip((v[:, None] - low) / (crown - low), -0.2, 1) * np.maximum(high - low, 0.1)
     where = np.stack([np.broadcast_to(x, (h, w)), line - height * person.centimetre], -1)
