@@ -20,7 +20,7 @@ from miniature import write_pack
 from s2f.corpus import store as storing
 from s2f.corpus.build import build
 from s2f.corpus.examine import check_folder
-from s2f.corpus.features import COLUMNS
+from s2f.corpus.features import COLUMNS, LOOK
 from s2f.corpus.plan import SPLITS, Part, Place, Plan, Recipe, make_plan, place_of
 from s2f.corpus.pool import Make, in_workers
 from s2f.corpus.store import Store
@@ -315,7 +315,8 @@ def test_labels_are_in_their_ranges(corpus: Path) -> None:
         for row in read_rows(split_files(corpus)[split]):
             assert set(row) == set(COLUMNS)
             assert len(row["sketch"]) == len(row["sketch_style"]) >= 2
-            assert all(len(colour) == 3 for colour in row["look"].values())
+            assert list(row["look"]) == list(LOOK)
+            assert all(len(colour) == 3 for colour in row["look"].values() if colour)
             assert row["gender"]
             assert row["ethnicity"]
             if row["action_units"] is None:

@@ -12,7 +12,9 @@ from miniature import write_pack
 from PIL import Image
 
 from s2f.corpus.build import build
+from s2f.corpus.load import load
 from s2f.corpus.plan import Recipe
+from s2f.expression import CLASSES
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -122,6 +124,41 @@ def test_push_refuses_an_odd_name(corpus: Path, run_cli: Run) -> None:
     assert status == 1
     assert "expected a repository like org/name" in err
     assert err.count("\n") == 1
+
+
+def test_another_set_becomes_a_corpus_that_is_not_passed_on(
+    pack: Path, tmp_path: Path, run_cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    photos, out = sorted((pack / "portraits").glob("*_neutral.webp")), tmp_path / "rows"
+    for number, name in enumerate(("happy", "sad", "happy", "fearful")):
+        (tmp_path / "set" / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(photos[number], tmp_path / "set" / name)
+    Image.new("RGB", (200, 200), "grey").save(tmp_path / "set" / "sad" / "wall.png")
+    words = ("--size", 64, "--styles", "pencil,edge", "--json")
+    status, told, _ = run_cli("corpus", "adapt", tmp_path / "set", "--out", out, *words)
+    assert status == 0
+    made = json.loads(told)
+    assert made["set"] == "labelled"
+    assert sum(made["rows"].values()) == 4
+    assert made["passed_over"] == {"no face": 1}
+    rows = [row for split in made["rows"] for row in load(out, split)]
+    assert sorted(CLASSES[row["expression"]] for row in rows) == ["fearful", "happy", "happy", "sad"]
+    assert all(row["image"].size == (64, 64) and len(row["sketch"]) == 2 for row in rows)
+    assert all(row["landmarks"] is None and row["real"] for row in rows)
+    assert run_cli("corpus", "info", out)[0] == 0
+    split = next(iter(made["rows"]))
+    assert (
+        run_cli("corpus", "sheet", out, "--out", tmp_path / "sheets", "--split", split, "--cell", 32)[0] == 0
+    )
+    status, _, err = run_cli("corpus", "push", out, "me/faces")
+    assert status == 1
+    assert "its owner has not let us pass on" in err
+    status, _, err = run_cli("corpus", "adapt", tmp_path / "set", "--out", out)
+    assert status == 1
+    assert "expected a new or an empty folder" in err
 
 
 @pytest.mark.parametrize("command", ["import-portraits", "import-face-kit"])

@@ -76,9 +76,8 @@ def text(summary: Summary, manifest: Mapping[str, Any], name: str = PLACEHOLDER)
         "group_table": _counts("gender, ethnicity", summary.groups),
         "style_table": _counts("style", summary.styles),
         "column_table": _table(("column", "what"), [(f"`{key}`", what) for key, what in COLUMNS.items()]),
-        "unknown": "the smiling photographs have no landmarks, action units, pose or intensity."
-        if real
-        else "here, none is.",
+        "unknown": "the hair colour of the bald"
+        + ("; the smiling photographs' landmarks, action units, pose and intensity." if real else "."),
         "libraries": ", ".join(f"{key} {value}" for key, value in manifest["libraries"].items()),
     }
     return fill(template("corpus.md"), values)

@@ -33,7 +33,7 @@ COLUMNS: Mapping[str, str] = {
     "identity": "the same for all pictures of one (invented or real) person",
     "sources": "the photographed people behind it: host (hair, outline, ears) and donors (inner face)",
     "landmarks": f"{POINTS} points (x, y) in pixels of this image; pixel centres are whole numbers",
-    "look": f"measured Lab colours of {', '.join(LOOK)}",
+    "look": f"measured Lab colours of {', '.join(LOOK)}; hair is null for the bald",
     "gender": "as sampled, from what the source people said of themselves",
     "ethnicity": "as sampled, from what the source people said of themselves",
     "real": "true for the untouched neutral and smiling photographs",

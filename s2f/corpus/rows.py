@@ -17,7 +17,7 @@ from ..sketch import EXTRACTED, extract_array
 from . import points as at
 from .acting import act, random_pose
 from .encode import encoded_page, encoded_rgb
-from .fit import Person, fit
+from .fit import Person, fit, folded
 from .freehand import View, freehand
 from .geometry import rescaled, rolled, rotation
 from .kit import Kit, load_kit
@@ -27,9 +27,11 @@ from .outline import hair_outline
 from .people import split_people
 from .plan import Part, Place, Recipe, place_of
 from .portraits import Face, load_portraits, load_smiles, people_table
+from .reject import reject
 from .render import Render, render
 from .studio import photograph, restyle
 
+_TRIES = 8  # after the morpher's own
 _AS_RENDERED = list(at.HAIR + at.NECK + at.EARS + (0, 1) + at.IRIS[0] + at.IRIS[1])
 
 
@@ -68,9 +70,20 @@ def photographs(pack: str | Path) -> dict[str, list[int]]:
 def make_identity(stock: Stock, place: Place) -> Identity:
     """A morph of people of this split, styled once, so that all its renders show one person."""
     rng = np.random.default_rng(place.person_seed(stock.recipe.seed))
-    face, rejected = new_identity(stock.people[place.split], rng)
-    person = fit(restyle(face, rng), stock.kit, stock.recipe.size)
-    return Identity(face, person, Counter(rejected))
+    rejected: Counter[str] = Counter()
+    for chance in rng.spawn(_TRIES):
+        face, thrown = new_identity(stock.people[place.split], chance, place.person)
+        rejected.update(thrown)
+        face = restyle(face, chance)
+        person = fit(face, stock.kit, stock.recipe.size)
+        reason = "folded" if folded(person) else reject(face, person)
+        if reason is None:
+            return Identity(face, person, rejected)
+        rejected[reason] += 1
+    raise CorpusError(
+        f"got {_TRIES} morphs that cannot be used ({dict(rejected)}), expected one that can; "
+        "look at the portraits and their landmarks"
+    )
 
 
 def part_rows(
