@@ -78,11 +78,14 @@ def _blur(x: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.resize(small, x.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _levelled(grey: np.ndarray, sigma: float) -> np.ndarray:
-    """Contrast made locally even, so that dark and fair faces give the same amount of ink."""
+def _levelled(grey: np.ndarray, sigma: float, least: float = 0.03) -> np.ndarray:
+    """Contrast made locally even, so that dark and fair faces give the same amount of ink.
+
+    Spreads well below `least` are grain and stay faint.
+    """
     mean = _blur(grey, sigma)
     spread = np.sqrt(np.maximum(_blur((grey - mean) ** 2, sigma), 1e-6))
-    return 0.5 + 0.17 * (grey - mean) / (spread + 0.03)
+    return 0.5 + 0.17 * (grey - mean) / (spread + least)
 
 
 def _without_specks(ink: np.ndarray, least: float) -> np.ndarray:
@@ -109,10 +112,11 @@ def _contour(grey: np.ndarray, scale: float, dice: _Dice) -> np.ndarray:
 def _pencil(grey: np.ndarray, scale: float, dice: _Dice) -> np.ndarray:
     """Colour dodge of the picture by its own blurred negative, a little tone left, on paper with tooth."""
     light = grey.astype(np.float32) / 255
-    light = 0.6 * light + 0.4 * np.clip(_levelled(light, 40 * scale), 0, 1)
+    light = 0.6 * light + 0.4 * np.clip(_levelled(light, 40 * scale, 0.06), 0, 1)
     negative = _blur(1 - light, dice.between(4, 11) * scale)
     dodged = np.clip(light / np.maximum(1 - negative, 0.03), 0, 1) ** dice.between(1.6, 3.2)
     dodged *= 1 - dice.between(0, 0.3) * (1 - _blur(light, 3 * scale)) ** 1.5
+    dodged = np.minimum(dodged * 1.05, 1)  # bare paper is white
     tooth = _blur(dice.grain(grey.shape), 0.8)
     return (np.clip(dodged + 0.10 * tooth * (1 - dodged), 0, 1) * 255).astype(np.uint8)
 
@@ -126,6 +130,6 @@ def _edge(grey: np.ndarray, scale: float, dice: _Dice) -> np.ndarray:
     high = float(np.quantile(strength, dice.between(0.90, 0.95)))
     lines = cv2.Canny(across, down, 0.4 * high, high, L2gradient=True)
     ink = _without_specks(lines, 18 * scale).astype(np.uint8) * 255
-    if dice.chance(0.6):
+    if dice.chance(0.6) and scale > 0.7:  # below, one pixel is as wide as the two are at full size
         ink = cv2.dilate(ink, np.ones((2, 2), np.uint8))
     return 255 - cv2.GaussianBlur(ink, (0, 0), 0.6)
