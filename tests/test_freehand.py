@@ -280,6 +280,25 @@ def test_the_placement_is_reported_and_mostly_exact() -> None:
     assert 75 < exact < 130
 
 
+@pytest.mark.parametrize("size", [128, 512])
+def test_lines_and_ink_lie_where_the_landmarks_are_said_to_be(size: int) -> None:
+    away, darkness = [], []
+    for seed in range(30):
+        drawing = draw(face(), np.random.default_rng(seed), size=size, skill=1.0)
+        lines = [line for part, line in drawing.strokes if part == "mouth"]
+        if lines:
+            line = np.concatenate(lines)
+            middle = [
+                (np.min(points, 0) + np.max(points, 0)) / 2 for points in (line, drawing.landmarks[87:109])
+            ]
+            away.append(middle[0] - middle[1])
+            x, y = np.clip(np.round(line).astype(int), 0, size - 1).T
+            darkness.append(np.median(cv2.erode(drawing.image, np.ones((3, 3)))[y, x]))
+    assert np.abs(np.median(away, 0)).max() < 0.006 * size
+    assert np.max(darkness) < 225
+    assert np.median(darkness) < 80
+
+
 def test_strange_landmarks_still_make_a_page() -> None:
     image = photograph()
     clipped = np.clip(MEAN * 1.6 - 180, 0, 511)

@@ -166,6 +166,14 @@ def _closed_mouth(hand: Hand, sitter: Sitter, width: float, care: float) -> None
         hand.line(lm[LIP_TOP], care=care)
 
 
+def _astonished(sitter: Sitter) -> bool:
+    """Whether an open mouth is round: not where teeth are bared or lips are stretched."""
+    return (
+        max(sitter.pull("AU9"), sitter.pull("AU20"), 0.7 * sitter.pull("AU4"), sitter.pull("AU10") - 0.1)
+        < 0.3
+    )
+
+
 def _open_mouth(hand: Hand, sitter: Sitter, gap: float, width: float, care: float) -> None:
     rng, lm, bad = hand.rng, sitter.lm, hand.bad
     up, low = lm[SLIT_UP], lm[SLIT_LOW]
@@ -173,7 +181,7 @@ def _open_mouth(hand: Hand, sitter: Sitter, gap: float, width: float, care: floa
     teeth_show = max(sitter.pull(u) for u in ("AU12", "AU10", "AU16", "AU20", "AU9"))
     if sign:
         middle, tall = (up[3] + low[3]) / 2, float(low[3, 1] - up[3, 1])
-        if gap > 0.22 and sitter.bend < 0.06:  # an O
+        if gap > 0.2 and sitter.bend < 0.06 and _astonished(sitter):  # an O
             ring = ellipse(middle, 0.5 * min(width, 1.4 * tall), 0.55 * tall, 10)
         elif sitter.bend > 0.02 or (sitter.pull("AU12") > 0.35 and sitter.bend > 0):  # a half moon
             moon = _arc(lm, max(0.14, _sign_bend(sitter, rng)), width)

@@ -18,7 +18,7 @@ from ..errors import CorpusError
 from . import drawn_eyes, drawn_features, drawn_hair, drawn_marks
 from .drawn_shapes import BROW, BROW_LOW, CREASE, JAW, LOWER, RING, SLIT_LOW, SLIT_UP, UPPER, Sitter
 from .drawn_sight import Sight, look
-from .hand import PAGE, Hand, pick_tool
+from .hand import PAGE, Hand
 from .strokes import scale_about_middle
 
 POINTS = 189
@@ -41,8 +41,8 @@ class View:
     outline: np.ndarray  # (k, 2), the hair's silhouette from ear to ear
     rest: np.ndarray | None = None  # the landmarks of the same face and pose without expression
     units: Mapping[str, float] = field(default_factory=dict)
-    image: np.ndarray | None = None  # RGB uint8; without it no beard and no long hair is drawn
-    size: int = 512
+    image: np.ndarray | None = None  # RGB uint8, of any size; without it no beard and no long hair is drawn
+    size: int = 512  # what the points are counted in
     glasses: bool = False  # the corpus's people wear none, and a drawing must not contradict its photograph
 
 
@@ -81,7 +81,7 @@ def draw(
     """The same with all that is known of it; `sight` saves looking again at a face drawn several times."""
     _check(view)
     skill = float(rng.beta(2.0, 1.4)) if skill is None else float(np.clip(skill, 0, 1))
-    hand = Hand.of(rng, skill, pick_tool(rng))
+    hand = Hand.of(rng, skill)
     sitter = _pose(view, sight or see(view), hand)
     for act in (drawn_features.jaw, drawn_features.ears, drawn_features.neck, drawn_hair.hair):
         act(hand, sitter)
