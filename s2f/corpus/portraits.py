@@ -13,7 +13,8 @@ import numpy as np
 from ..errors import CorpusError
 from ..image import EYE_DISTANCE, EYE_LINE
 from .geometry import SIZE, push_pull
-from .points import COUNT
+from .matte import Matte, cut_out, on_backdrop
+from .points import CHIN, COUNT
 
 _COLUMNS = ("id", "gender", "ethnicity", "smile")
 _CHEEKS_AND_NOSE = [165, 168, 51]
@@ -48,7 +49,7 @@ def load_portraits(pack: str | Path) -> list[Face]:
     faces = []
     for row in people_table(pack):
         points = _points_of(pack, marks, row["id"])
-        image = _neutralised(_framed(_photo(pack, row["id"], "neutral"), frame_matrix(points)), points)
+        image = _neutralised(_framed(_photo(pack, row["id"], "neutral"), points), points)
         faces.append(Face(image, _moved(points), row["gender"], row["ethnicity"], (row["id"],)))
     return faces
 
@@ -61,15 +62,14 @@ def load_smiles(pack: str | Path) -> dict[str, np.ndarray]:
     for row in people_table(pack):
         if row["smile"] == "yes":
             points = _points_of(pack, marks, row["id"])
-            photo = _framed(_photo(pack, row["id"], "smile"), frame_matrix(points))
+            photo = _framed(_photo(pack, row["id"], "smile"), points)
             smiles[row["id"]] = _neutralised(photo, points)
     return smiles
 
 
 def frame(photo: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(512 x 512 RGB, landmarks in it) of an RGB or RGBA photograph; alpha 0 is beyond its end."""
-    matrix = frame_matrix(landmarks)
-    return _framed(photo, matrix), landmarks @ matrix[:, :2].T + matrix[:, 2]
+    return _framed(photo, landmarks), _moved(landmarks)
 
 
 def frame_matrix(landmarks: np.ndarray) -> np.ndarray:
@@ -134,7 +134,8 @@ def _photo(pack: Path, name: str, kind: str) -> np.ndarray:
     return cv2.cvtColor(photo, cv2.COLOR_BGRA2RGBA if photo.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
 
-def _framed(photo: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def _framed(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
+    matrix = frame_matrix(points)
     inside = (photo[..., 3] > 254) if photo.shape[2] == 4 else np.ones(photo.shape[:2], bool)
     colour = np.ascontiguousarray(photo[..., :3])
     out = cv2.warpAffine(colour, matrix, (SIZE, SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -143,27 +144,46 @@ def _framed(photo: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         return out
     # outermost pixels mix with what lies behind the photograph's end
     known = cv2.erode(known.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
-    return _grown(out, known)
+    return _grown(out, known, _moved(points))
 
 
-def _grown(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Continue a photograph beyond its straight ends: reflected there, a shoulder's line going on down."""
+def _grown(image: np.ndarray, known: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Beyond a photograph's straight ends its smooth backdrop goes on and of the person what is cut there."""
+    seen = _reflected(image, known)
+    matte = cut_out(seen, landmarks)
+    # single strands would come back as a ghost: shoulders go on, thick hair ends soon
+    solid = np.clip(cv2.GaussianBlur(matte.alpha, (0, 0), 5) * 3 - 1.4, 0, 1)
+    away = cv2.distanceTransform(1 - known.astype(np.uint8), cv2.DIST_L2, 5)
+    body = np.clip((np.arange(SIZE) - landmarks[CHIN, 1] + 30) / 20, 0, 1)[:, None]
+    solid *= np.maximum(body, np.clip((11 - away + 4 * np.sin(np.arange(SIZE) / 9)[:, None]) / 8, 0, 1))
+    grain = np.random.default_rng(0).normal(0, 1.2, (SIZE, SIZE, 1)).astype(np.float32)
+    alone = Matte(matte.backdrop, (matte.alpha * solid).astype(np.float32))
+    grown = on_backdrop(seen, alone, matte.backdrop + grain)
+    near = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 2)
+    keep = (np.clip(2 * near - 1, 0, 1) * known)[..., None]
+    return np.clip(seen * keep + grown * (1 - keep) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _reflected(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Beyond its ends the photograph is mirrored, shoulders going on down; waved, so that it hides."""
     ys, xs = np.mgrid[:SIZE, :SIZE].astype(np.float32)
     columns, rows = (np.flatnonzero(known.mean(axis) > 0.5) for axis in (0, 1))
     left, right, top, bottom = (int(k) for k in (columns[0], columns[-1], rows[0], rows[-1]))
     away = np.maximum(np.maximum(left - xs, xs - right), 0)
-    mirrored_x = np.where(xs < left, 2 * left - xs, np.where(xs > right, 2 * right - xs, xs))
-    mirrored_y = np.where(ys < top, 2 * top - ys, np.where(ys > bottom, 2 * bottom - ys, ys))
+    from_x = np.where(xs < left, 2 * left - xs, np.where(xs > right, 2 * right - xs, xs))
+    from_y = np.where(ys < top, 2 * top - ys, np.where(ys > bottom, 2 * bottom - ys, ys))
     for edge, side in ((left, xs < left), (right, xs > right)):
         start, slope = _shoulder(image, edge, 1 if edge == left else -1)
-        weight = np.clip((mirrored_y - start + 40) / 30, 0, 1)
-        mirrored_y = np.where(side, mirrored_y - 2 * slope * away * weight, mirrored_y)
-    out = cv2.remap(image, mirrored_x, mirrored_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    sampled = cv2.remap(known.astype(np.float32), mirrored_x, mirrored_y, cv2.INTER_LINEAR)
+        below = np.clip((from_y - start + 40) / 30, 0, 1)
+        wave = 0.5 * np.sin(ys / 17) + 0.35 * np.sin(ys / 7.3 + 1)
+        from_y = np.where(side, from_y - away * (2 * slope * below + wave * (1 - below)), from_y)
+    from_x, from_y = from_x.astype(np.float32), from_y.astype(np.float32)
+    out = cv2.remap(image, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    sure = cv2.remap(known.astype(np.float32), from_x, from_y, cv2.INTER_LINEAR) > 0.999
     out = np.where(known[..., None], image, out)
-    if (sampled < 0.999).any():  # a slanting end: the reflection has corners of its own
-        filled = push_pull(out.astype(np.float32), (sampled > 0.999).astype(np.float32))
-        out = np.where((sampled > 0.999)[..., None], out, np.clip(filled, 0, 255)).astype(np.uint8)
+    if not sure.all():  # a slanting end: the reflection has corners of its own
+        filled = push_pull(out.astype(np.float32), sure.astype(np.float32))
+        out = np.where(sure[..., None], out, np.clip(filled, 0, 255)).astype(np.uint8)
     return out
 
 
@@ -184,8 +204,9 @@ def _shoulder(image: np.ndarray, edge: int, inwards: int) -> tuple[float, float]
 
 def _neutralised(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Take a coloured light's tint out of the backdrop and its redness out of the skin; grey light stays."""
-    sides = np.vstack([image[20:170, 4:40].reshape(-1, 3), image[20:170, -40:-4].reshape(-1, 3)])
-    backdrop = np.median(sides, 0)
+    sides = np.vstack([image[8:170:3, 4:40:3].reshape(-1, 3), image[8:170:3, -40:-4:3].reshape(-1, 3)])
+    light = sides.sum(1)
+    backdrop = np.median(sides[light >= np.percentile(light, 75)], 0)  # hair may hang there
     if backdrop.max() <= _TINT * backdrop.min():
         return image
     gain = backdrop.mean() / np.maximum(backdrop, 1) * np.clip(_BACKDROP / backdrop.mean(), 1, 1.25)

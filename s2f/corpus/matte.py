@@ -1,0 +1,123 @@
+"""Where a person ends and the backdrop begins: the studio's smooth one, and how much pixels show of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from . import points as at
+from .geometry import SIZE, push_pull, smoothstep
+
+_QUARTER = SIZE // 4
+_RIM = 14.0  # pixels from the outline within which hair may have gaps
+_SAME = 30  # grey levels in all from the backdrop, within which a patch deep in the hair is backdrop too
+_LEAST_KNOWN = 0.03  # share of the picture that must surely be backdrop
+_FLOOR, _CEILING = 0.07, 0.92  # shares of foreground below and above which a pixel is wholly the one or other
+
+
+@dataclass(frozen=True, eq=False)
+class Matte:
+    backdrop: np.ndarray  # (512,512,3) float32: what stands behind the person, smooth
+    alpha: np.ndarray  # (512,512) float32: 1 person, 0 backdrop
+
+
+def cut_out(image: np.ndarray, landmarks: np.ndarray) -> Matte:
+    """The person before any smooth backdrop; all is person where no backdrop can be told."""
+    small = cv2.resize(image, (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA)
+    known = _known_backdrop(small, landmarks)
+    backdrop = _smooth_backdrop(small.astype(np.float32), known)
+    whole = cv2.resize(backdrop, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+    if known.mean() < _LEAST_KNOWN:
+        whole[:] = np.percentile(small[: _QUARTER // 4].reshape(-1, 3), 90, axis=0)
+        return Matte(whole, np.ones((SIZE, SIZE), np.float32))
+    away = image - whole
+    return Matte(whole, _closed(_alpha(away, landmarks), np.abs(away).sum(-1), landmarks))
+
+
+def on_backdrop(image: np.ndarray, matte: Matte, backdrop: np.ndarray) -> np.ndarray:
+    """The person before another (512,512,3) backdrop, as float32; grain, strands and all."""
+    # the bright seam that sharpening leaves around dark hair goes with the backdrop
+    gone = np.maximum(matte.backdrop, image)
+    return image + (1 - matte.alpha[..., None]) * (backdrop - gone)
+
+
+def _known_backdrop(small: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Surely backdrop, at a quarter of the size: what a surface explains, grown from the upper corners."""
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    ys, xs = np.mgrid[:_QUARTER, :_QUARTER].astype(np.float32) / _QUARTER - 0.5
+    terms = np.stack([xs**i * ys**j for i in range(4) for j in range(4 - i)], -1)
+    head = np.zeros((_QUARTER, _QUARTER), np.uint8)
+    ring = np.vstack([landmarks[list(at.FACE_RING)], landmarks[list(at.NECK)] + (0, 60)])
+    cv2.fillConvexPoly(head, cv2.convexHull((ring / 4).astype(np.int32)), 1)
+    free = head == 0
+    known = free & ((np.abs(xs) > 0.42) & (ys < 0.05) | (ys < -0.46) & (np.abs(xs) > 0.25))
+    for _ in range(2):  # hair in the corners: keep what is like most of them
+        middle = np.median(lab[known], 0)
+        known = known & (np.abs(lab - middle) @ np.array([0.5, 2, 2], np.float32) < 16)
+        if known.sum() < 60:
+            known = free & (np.abs(lab - middle) @ np.array([0.5, 2, 2], np.float32) < 16)
+    sparse = np.zeros_like(known)
+    sparse[::2, ::2] = True
+    for order in (3, 6, 10, 10):
+        use = known & sparse
+        low = np.array([i + j for i in range(4) for j in range(4 - i)]) <= {3: 1, 6: 2, 10: 3}[order]
+        basis = terms[..., low]
+        surface = basis @ np.linalg.lstsq(basis[use], lab[use], rcond=None)[0]
+        off = np.abs(lab - surface) @ np.array([1, 1.5, 1.5], np.float32)
+        known = free & (off < 5)
+        known = cv2.morphologyEx(known.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    _, labels = cv2.connectedComponents(known.astype(np.uint8))
+    sides = labels[: round(0.8 * _QUARTER), [0, -1]]
+    edge = np.unique(np.concatenate([sides.ravel(), labels[0]]))
+    known = np.isin(labels, edge[edge > 0])
+    for _ in range(4):  # into shadows, which no surface explains
+        near = cv2.dilate(known.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+        off = np.abs(small - _smooth_backdrop(small.astype(np.float32), known)).sum(-1)
+        known = known | free & near & (off < 12)
+    return known
+
+
+def _smooth_backdrop(small: np.ndarray, known: np.ndarray) -> np.ndarray:
+    near = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1).astype(np.float32)
+    share = cv2.GaussianBlur(near, (0, 0), 3)
+    soft = cv2.GaussianBlur(small * near[..., None], (0, 0), 3) / np.maximum(share, 1e-4)[..., None]
+    return cv2.GaussianBlur(push_pull(soft, (share > 0.08).astype(np.float32)), (0, 0), 2)
+
+
+def _alpha(away: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Between the backdrop's colour and that of solid parts nearby; `away` is picture less backdrop."""
+    distance = np.abs(away).sum(-1)
+    small = cv2.resize(away, (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA)
+    sure = (cv2.resize(distance, (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA) > 90).astype(np.float32)
+    share = cv2.GaussianBlur(sure, (0, 0), 2)
+    person = cv2.GaussianBlur(small * sure[..., None], (0, 0), 2) / np.maximum(share, 1e-4)[..., None]
+    person = push_pull(person, (share > 0.05).astype(np.float32))
+    person = cv2.resize(person, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    strength = np.einsum("hwc,hwc->hw", person, person)
+    raw = np.einsum("hwc,hwc->hw", away, person) / np.maximum(strength, 40.0**2)
+    alpha = np.clip((raw - _FLOOR) / (_CEILING - _FLOOR), 0, 1).astype(np.float32)
+    body = int(landmarks[list(at.NECK), 1].min()) - 40  # white shirts are hardly lighter than the backdrop
+    alpha[body:] = np.maximum(alpha[body:], np.clip((away[body:].sum(-1) - 18) / 24, 0, 1))
+    return alpha
+
+
+def _closed(alpha: np.ndarray, distance: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """No holes deep inside, where highlights only look like the backdrop; near the rim, gaps in hair stay."""
+    solid = (alpha > 0.6).astype(np.uint8)
+    solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    framed = cv2.copyMakeBorder(1 - solid, 1, 0, 1, 1, cv2.BORDER_CONSTANT, value=1)
+    cv2.floodFill(framed, None, (0, 0), 2)
+    enclosed = (framed[1:, 1:-1] != 2).astype(np.uint8)
+    framed = cv2.copyMakeBorder(enclosed, 0, 1, 0, 0, cv2.BORDER_CONSTANT, value=1)
+    depth = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[:-1]
+    rim = np.full((SIZE, SIZE), _RIM, np.float32)
+    face = cv2.convexHull(landmarks[list(at.FACE_RING)].astype(np.int32))
+    cv2.fillConvexPoly(rim, face, 3.0)
+    rim[int(landmarks[list(at.NECK), 1].min()) :] = 3.0
+    gaps = cv2.morphologyEx((distance < _SAME).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    cv2.fillConvexPoly(gaps, face, 0)
+    gaps = cv2.GaussianBlur(cv2.dilate(gaps, np.ones((7, 7), np.uint8)).astype(np.float32), (0, 0), 1.5)
+    inside = smoothstep((depth - rim) / 4 + 0.5) * (1 - gaps)
+    return np.maximum(alpha, inside.astype(np.float32))
