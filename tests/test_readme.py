@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from s2f.__main__ import build_parser
 from tests.conftest import draw_face
 from tests.miniature import write_pack
 
@@ -77,26 +78,52 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def commands(desk: Path) -> list[tuple[list[str], subprocess.CompletedProcess[str]]]:
-    """Every `s2f` line of the README, run in its order."""
-    lines = [shlex.split(line, comments=True) for text in snippets("sh") for line in text.splitlines()]
-    return [(words, run(["-m", *words], desk)) for words in lines if words and words[0] == "s2f"]
+Done = subprocess.CompletedProcess[str]
 
 
-def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    if "prepare" in words:
-        draw_face().save(folder / "drawing.png")  # the line before made a drawing of a photograph of nothing
+def run(words: list[str], folder: Path) -> Done:
     env = ENV | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [sys.executable, *words], cwd=folder, env=env, capture_output=True, text=True, check=False
     )
 
 
+def lines(text: str) -> list[list[str]]:
+    """The commands of a page's shell snippets, word by word."""
+    found = re.findall(r"```sh\n(.*?)```", text, re.S)
+    return [
+        words for block in found for line in block.splitlines() if (words := shlex.split(line, comments=True))
+    ]
+
+
+@pytest.fixture(scope="module")
+def commands(desk: Path) -> list[tuple[list[str], Done]]:
+    """Every command of the README in its order, but `make` and the imports, whose sources are downloads."""
+    done = []
+    for words in lines(TEXT):
+        if words[0] == "s2f" and not words[2].startswith("import-"):
+            if words[1] == "prepare":
+                draw_face().save(desk / "drawing.png")  # the line before drew a photograph of nothing
+            done.append((words, run(["-m", *words], desk)))
+        elif words[0] == "accelerate":
+            here = [str(ROOT / w) if w.startswith("train/") else w for w in words[2:]]
+            done.append((words, run(["-m", "accelerate.commands.launch", "--cpu", *here], desk)))
+    return done
+
+
 def test_command_line_snippets_run(commands) -> None:
-    assert len(commands) >= 5
+    assert len(commands) >= 6
     for words, done in commands:
         assert done.returncode == 0, (words, done.stderr)
+
+
+def test_commands_whose_sources_are_downloads_are_at_least_commands() -> None:
+    parser = build_parser()
+    pages = [TEXT, *(page.read_text("utf-8") for page in sorted((ROOT / "docs").glob("*.md")))]
+    found = [words for page in pages for words in lines(page) if words[0] == "s2f"]
+    assert len(found) >= 9
+    for words in found:
+        assert callable(parser.parse_args(words[1:]).run), words
 
 
 def test_python_snippets_run(desk: Path, commands) -> None:
