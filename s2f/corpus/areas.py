@@ -1,4 +1,4 @@
-"""Where on a face of given landmarks what is: quarter-size masks, 0-1, soft where the mixing is soft."""
+"""Where on a face of given landmarks what is: masks 0-1 of the face's box, at a quarter of the size."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _BROWS = (list(range(71, 77)), list(range(77, 83)))
 
 @dataclass(frozen=True, eq=False)
 class Areas:
+    box: tuple[slice, slice]  # rows and columns of the full picture, in steps of four
     face: np.ndarray  # where donors may show: it ends softly inside the outline
     inside: np.ndarray  # the whole face up to the hairline
     core: np.ndarray  # cheeks: bare skin for certain
@@ -24,7 +25,7 @@ class Areas:
     forehead: np.ndarray
     beard: np.ndarray  # upper lip, chin and jaw
     regions: dict[str, np.ndarray]  # they add up to 1; the detail of each comes from one face
-    eyeballs: np.ndarray  # (SIZE,SIZE) between the lids
+    eyeballs: np.ndarray  # at full size, between the lids
 
 
 def areas_of(landmarks: np.ndarray) -> Areas:
@@ -38,15 +39,25 @@ def areas_of(landmarks: np.ndarray) -> Areas:
     hull = np.vstack([nose + (small[_OUTLINE] - nose) * 0.93, low_crown])
     rims = [filled(part, 2) for part in (*eyes, *brows, lips)]
     beard = filled(small[[87, 62, 67, 93, *range(132, 125, -1)]]) * (1 - filled(lips, 1))
+    inside = filled(np.vstack([small[_OUTLINE], crown]))
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    few = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box = (slice(4 * few[0].start, 4 * few[0].stop), slice(4 * few[1].start, 4 * few[1].stop))
+    masks = {
+        "face": cv2.GaussianBlur(filled(hull, -2), (0, 0), 2.2) * inside,
+        "inside": inside,
+        "core": np.maximum(
+            filled(small[[29, 158, 166, 63, 52]], -1), filled(small[[32, 161, 169, 68, 58]], -1)
+        ),
+        "features": np.maximum.reduce([*rims, filled(small[[61, 62, 64, 55, 69, 67, 66]])]),
+        "forehead": filled(np.vstack([small[[72, 74, 76, 77, 79, 81]] - (0, 4), low_crown])),
+        "beard": beard,
+    }
     return Areas(
-        face=cv2.GaussianBlur(filled(hull, -2), (0, 0), 2.2),
-        inside=filled(np.vstack([small[_OUTLINE], crown])),
-        core=np.maximum(filled(small[[29, 158, 166, 63, 52]], -1), filled(small[[32, 161, 169, 68, 58]], -1)),
-        features=np.maximum.reduce([*rims, filled(small[[61, 62, 64, 55, 69, 67, 66]])]),
-        forehead=filled(np.vstack([small[[72, 74, 76, 77, 79, 81]] - (0, 4), low_crown])),
-        beard=beard,
-        regions=_regions(small, eyes, brows),
-        eyeballs=_eyeballs(landmarks),
+        box=box,
+        regions={name: mask[few] for name, mask in _regions(small, eyes, brows).items()},
+        eyeballs=_eyeballs(landmarks)[box],
+        **{name: np.ascontiguousarray(mask[few]) for name, mask in masks.items()},
     )
 
 

@@ -35,6 +35,7 @@ _REGIONS: dict[str, list[int]] = {
 }
 _SHARE = {"jaw": 0.55, "cheek": 0.8}  # how far the host's outline follows the donors
 _TRIES = 40
+_LIGHT = (0.8, 1.25)  # how far a donor's light and shade may be bent towards the host's
 _GRID = 8  # pixels between the spline's samples
 _QUARTER = SIZE // 4
 _LINE = np.linspace(0, SIZE - 1, 7)
@@ -69,7 +70,7 @@ def synthesise(sources: Sources, rng: np.random.Generator) -> Face:
     whole = _warped(host, landmarks, (0, SIZE, 0, SIZE))
     crops = [whole[y0:y1, x0:x1], *(_warped(face, landmarks, (y0, y1, x0, x1)) for face in faces[1:])]
     masks = _masks(landmarks)
-    layers = [crops[0].astype(np.float32), *_recoloured(crops, landmarks, masks, (y0, y1, x0, x1))]
+    layers = [crops[0].astype(np.float32), *_recoloured(crops, masks, (y0, y1, x0, x1))]
     inner = _blended(layers, masks, shares, crops, landmarks, (y0, y1, x0, x1))
     image = whole.copy()
     image[y0:y1, x0:x1] = np.clip(inner + 0.5, 0, 255).astype(np.uint8)
@@ -223,19 +224,33 @@ def _masks(lm: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _recoloured(
-    crops: list[np.ndarray], lm: np.ndarray, masks: dict[str, np.ndarray], box: tuple[int, int, int, int]
+    crops: list[np.ndarray], masks: dict[str, np.ndarray], box: tuple[int, int, int, int]
 ) -> list[np.ndarray]:
-    """The donors under the host's light, in its tone: soft ratios of plain skin, eyeballs spared."""
+    """The donors in the host's tone and, as far as their own light allows, its light; eyeballs spared."""
     quarter = _quarter(box)
     valid = [masks["skin"][quarter] * _skin_like(crop, masks["skin"][quarter]) for crop in crops]
     soft = [_soft(crop, weight) for crop, weight in zip(crops, valid, strict=True)]
+    means = [
+        np.average(low, axis=(0, 1), weights=weight + 1e-6) for low, weight in zip(soft, valid, strict=True)
+    ]
     spared = 1 - 0.75 * masks["balls"][quarter][..., None]
     out = []
-    height, width = crops[0].shape[:2]
-    for crop, low in zip(crops[1:], soft[1:], strict=True):
-        ratio = np.clip((soft[0] + 2) / (low + 2), 0.4, 1.9) ** spared
-        out.append(crop * cv2.resize(ratio, (width, height), interpolation=cv2.INTER_LINEAR))
+    for crop, low, mean in zip(crops[1:], soft[1:], means[1:], strict=True):
+        host_light, own_light = soft[0] / means[0], low / mean
+        light = np.clip(host_light / own_light, *_LIGHT)
+        wanted = own_light * light * means[0]
+        # features and pores of a much darker or lighter skin would come out too strong as plain ratios
+        gain = np.clip((wanted + 8) / (low + 8), 0.4, 2.2) ** 0.5
+        gain, shift = (
+            _enlarged(field, crop) for field in ((gain - 1) * spared, (wanted - low * gain) * spared)
+        )
+        out.append(crop + crop * gain + shift)
     return out
+
+
+def _enlarged(field: np.ndarray, like: np.ndarray) -> np.ndarray:
+    size = (like.shape[1], like.shape[0])
+    return cv2.resize(field.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
 
 
 def _quarter(box: tuple[int, int, int, int]) -> tuple[slice, slice]:
