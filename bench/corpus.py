@@ -64,7 +64,7 @@ def stages(pack: Path, recipe: Any) -> None:
     stock = rows.open_stock(pack, recipe)
     logger.info("start of a worker: %.1f s for the sources", time.perf_counter() - begun)
     warm = rows.make_identity(stock, Place("train", 0, 0))  # compiles, and fills caches
-    rows.make_row(stock, Place("train", 0, 1).seed(recipe.seed), warm)
+    table([rows.make_row(stock, Place("train", 0, 1).seed(recipe.seed), warm)])
     spent: Counter[str] = Counter()
     calls: Counter[str] = Counter()
     for name in PERSON + ROW:

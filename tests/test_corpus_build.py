@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as parquet
 import pytest
+from corpus_workers import start_badly, start_slowly
 from miniature import write_pack
 
 from s2f.corpus import store as storing
@@ -22,13 +22,13 @@ from s2f.corpus.build import build
 from s2f.corpus.examine import check_folder
 from s2f.corpus.features import COLUMNS, LOOK
 from s2f.corpus.plan import SPLITS, Part, Place, Plan, Recipe, make_plan, place_of
-from s2f.corpus.pool import Make, in_workers
+from s2f.corpus.pool import in_workers
 from s2f.corpus.store import Store
 from s2f.corpus.summary import read_rows, split_files, summarise
 from s2f.errors import CorpusError
 from s2f.expression import ACTION_UNITS, CLASSES
 
-RECIPE = Recipe(people=3, renders=3, size=64, sketches=3, seed=5)
+RECIPE = Recipe(people=3, renders=2, size=64, sketches=3, seed=5)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -111,28 +111,6 @@ def test_arguments_out_of_range_are_named(wrong: dict[str, int], name: str) -> N
 # ---------------------------------------------------------------- the workers
 
 
-def start_slowly(folder: str) -> Make:
-    def make(part: Part, said: Callable[[int], None]) -> None:
-        Path(folder, str(os.getpid())).touch()
-        for row in range(part.rows):
-            said(1)
-            time.sleep(0.02 if row else 0)
-
-    return make
-
-
-def start_badly(folder: str, how: str) -> Make:
-    def make(part: Part, said: Callable[[int], None]) -> None:
-        if part.number == 1 and how == "die":
-            os._exit(3)
-        if part.number == 1 and how == "full":
-            raise OSError(errno.ENOSPC, "No space left on device", folder)
-        if part.number == 1:
-            raise CorpusError("got row 7, expected a picture; report it")
-
-    return make
-
-
 def some_parts(count: int) -> list[Part]:
     return [Part("train", k, k, k + 1, False, (3,)) for k in range(count)]
 
@@ -171,7 +149,7 @@ def test_a_workers_trouble_is_the_parents(
     how: str, error: type[Exception], line: str, tmp_path: Path
 ) -> None:
     with pytest.raises(error, match=line):
-        list(in_workers(some_parts(4), start_badly, (str(tmp_path), how), 2))
+        list(in_workers(some_parts(4), start_badly, (str(tmp_path), how), 1))
 
 
 # ---------------------------------------------------------------- the bytes
@@ -204,7 +182,7 @@ import sys
 from s2f.corpus.build import build
 from s2f.corpus.plan import Recipe
 if __name__ == "__main__":
-    build(sys.argv[1], sys.argv[2], Recipe(people=3, renders=3, size=64, sketches=3, seed=5), workers=2)
+    build(sys.argv[1], sys.argv[2], Recipe(people=3, renders=2, size=64, sketches=3, seed=5), workers=2)
 """
 
 
@@ -332,7 +310,7 @@ def test_labels_are_in_their_ranges(corpus: Path) -> None:
 
 def test_other_arguments_or_sources_do_not_mix(corpus: Path, pack: Path, tmp_path: Path) -> None:
     before = files_of(corpus)
-    with pytest.raises(CorpusError, match="got renders 4 .* expected 3 as it was begun"):
+    with pytest.raises(CorpusError, match="got renders 4 .* expected 2 as it was begun"):
         build(pack, corpus, Recipe(people=3, renders=4, size=64, sketches=3, seed=5), workers=0)
     other = tmp_path / "pack"
     shutil.copytree(pack, other)

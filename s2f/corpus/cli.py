@@ -69,7 +69,7 @@ def _add_build(commands: argparse._SubParsersAction[Any]) -> None:
         type=_whole(1),
         required=True,
         metavar="N",
-        help="invented people of the training split; validation and test get a tenth each",
+        help="invented people of the training split; validation and test get a tenth each, at least 8",
     )
     parser.add_argument(
         "--renders", type=_whole(1), default=7, metavar="K", help="pictures per person (default: 7)"

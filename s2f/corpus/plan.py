@@ -20,7 +20,8 @@ from ..sketch import EXTRACTED
 from .features import SPLITS
 
 IMAGE_FORMATS = ("jpeg", "png", "webp")
-HELD_OUT_SHARE = 0.1  # validation and test people, each, for every training person
+HELD_OUT_SHARE = 0.1  # validation and test people, each, for every training person ...
+HELD_OUT_LEAST = 8  # ... yet enough that both genders of every group are among them
 PEOPLE_PER_PART = 2
 FILE_BYTES = 400e6
 BYTES_PER_PIXEL = 0.65  # of a row, sketches and all; measured, only decides how many files there are
@@ -109,7 +110,8 @@ class Recipe:
 
     def invented(self, split: str) -> int:
         """How many invented people a split holds."""
-        return self.people if split == "train" else max(1, round(self.people * HELD_OUT_SHARE))
+        held_out = max(HELD_OUT_LEAST, round(self.people * HELD_OUT_SHARE))
+        return self.people if split == "train" else min(self.people, held_out)
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from ..errors import CorpusError
+from ..errors import CorpusError, S2FError
 from ..expression import ACTION_UNITS
 from ..sketch import EXTRACTED, extract_array
 from . import points as at
 from .acting import act, random_pose
 from .encode import encoded_page, encoded_rgb
-from .fit import Person, fit, folded
+from .fit import Person, fit
 from .freehand import View, freehand
 from .geometry import rescaled, rolled, rotation
 from .kit import Kit, load_kit
@@ -42,7 +43,12 @@ class Stock:
     recipe: Recipe
     kit: Kit
     people: Mapping[str, list[Face]]  # of each split
-    smiles: Mapping[str, np.ndarray]  # of those who have one
+    pack: Path
+
+    @cached_property
+    def smiles(self) -> Mapping[str, np.ndarray]:
+        """Of those who have one; read when the first is wanted, since most workers make no real rows."""
+        return load_smiles(self.pack)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +62,7 @@ class Identity:
 
 def open_stock(pack: str | Path, recipe: Recipe) -> Stock:
     people = split_people(load_portraits(pack))
-    return Stock(recipe, load_kit(pack), people, load_smiles(pack) if recipe.real else {})
+    return Stock(recipe, load_kit(pack), people, Path(pack))
 
 
 def photographs(pack: str | Path) -> dict[str, list[int]]:
@@ -76,7 +82,7 @@ def make_identity(stock: Stock, place: Place) -> Identity:
         rejected.update(thrown)
         face = restyle(face, chance)
         person = fit(face, stock.kit, stock.recipe.size)
-        reason = "folded" if folded(person) else reject(face, person)
+        reason = reject(face, person)
         if reason is None:
             return Identity(face, person, rejected)
         rejected[reason] += 1
@@ -102,12 +108,18 @@ def part_rows(
                     rejected += who.rejected
                 rows.append(make_row(stock, seed, who))
             except Exception as error:  # whatever it is, the row can be made alone to find out
-                raise CorpusError(
-                    f"got {type(error).__name__} ({error}) in row {seed} ({place.identity}, render "
-                    f"{place.render}), expected a picture; report it with the arguments of this corpus"
-                ) from error
+                where = f"row {seed} ({place.identity}, render {place.render})"
+                what = f"{where}: {error}" if isinstance(error, S2FError) else _surprise(where, error)
+                raise CorpusError(what) from error
             said(1)
     return rows, rejected
+
+
+def _surprise(where: str, error: Exception) -> str:
+    return (
+        f"got {type(error).__name__} ({error}) in {where}, expected a picture; report it with the arguments "
+        "of this corpus"
+    )
 
 
 def make_row(stock: Stock, seed: int, known: Identity | None = None) -> dict[str, Any]:
