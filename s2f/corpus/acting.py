@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import ExpressionError
 from ..expression import CLASSES, RECIPES, sided
-from .render import MAX_PITCH, MAX_ROLL, MAX_YAW, Pose
+from .pose import MAX_PITCH, MAX_ROLL, MAX_YAW, Pose
 
 LOWEST = 0.65  # below it sad and angry can be taken for neutral
 _NOD = {"sad": 2.5, "fearful": -1.5, "surprised": -1.0, "angry": 1.5}

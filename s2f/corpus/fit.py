@@ -15,6 +15,7 @@ from .geometry import SIZE, curve, rescaled, solve_camera, thin_plate
 from .kit import LOWER_TEETH, SKIN, TONGUE, UPPER_TEETH, Kit
 from .outline import hair_outline
 from .portraits import Face
+from .raster import light_on
 from .teeth import Teeth, painted_teeth
 
 # soft outlines (hairline, jaw, cheeks, brows) bind the fit less than eyes, nose and mouth
@@ -30,6 +31,7 @@ class Person:
     image: np.ndarray  # (size,size,3) uint8 RGB, the neutral photograph
     landmarks: np.ndarray  # (189,2)
     mesh: np.ndarray  # (n,3) the neutral head: y down, z towards the camera
+    light: np.ndarray  # (n,) how much light each vertex takes, 0-1
     source: np.ndarray  # (n,2) where each vertex samples the photograph
     lip_parting: (
         np.ndarray
@@ -70,6 +72,7 @@ def fit(face: Face, kit: Kit, size: int = SIZE, teeth: Teeth | None = None) -> P
         image=np.ascontiguousarray(face.image),
         landmarks=landmarks,
         mesh=mesh,
+        light=light_on(mesh, kit.triangles, kit.landmarks68[30]),
         source=mesh[:, :2].copy(),
         lip_parting=_lip_parting(mesh, landmarks, kit),
         view=view,

@@ -59,7 +59,7 @@ def _carve(
                 valley = np.exp(-((s / 0.75) ** 2))
                 lit = np.exp(-(((s - 1.5) / 1.1) ** 2))
                 slope = np.exp(-(((s + 1.3) / 1.5) ** 2))
-                layer[y, x] += level * grain[y, x] * (-0.72 * valley + 0.3 * lit - 0.26 * slope)
+                layer[y, x] += level * grain[y, x] * (-0.72 * valley + 0.2 * lit - 0.26 * slope)
 
 
 def _plan(landmarks: np.ndarray) -> list[Crease]:

@@ -16,14 +16,25 @@ def rescaled(points: np.ndarray, factor: float) -> np.ndarray:
     return out
 
 
+@njit(cache=True)
+def _catmull_rom(points: np.ndarray, out: np.ndarray) -> None:
+    last, steps = len(points) - 1, len(out) - 1
+    for k in range(len(out)):
+        t = k * last / steps
+        i = min(int(t), last - 1)
+        f = t - i
+        for axis in range(points.shape[1]):
+            a, b = points[max(i - 1, 0), axis], points[i, axis]
+            c, d = points[i + 1, axis], points[min(i + 2, last), axis]
+            cubic = (2 * a - 5 * b + 4 * c - d) * f**2 + (3 * b - a - 3 * c + d) * f**3
+            out[k, axis] = 0.5 * (2 * b + (c - a) * f + cubic)
+
+
 def catmull_rom(points: np.ndarray, count: int) -> np.ndarray:
     """`count` points of the smooth line through a handful of points, ends held."""
-    last = len(points) - 1
-    t = np.linspace(0, last, count)
-    start = np.minimum(t.astype(int), last - 1)
-    f = (t - start)[:, None]
-    a, b, c, d = (points[np.clip(start + k, 0, last)] for k in (-1, 0, 1, 2))
-    return 0.5 * (2 * b + (c - a) * f + (2 * a - 5 * b + 4 * c - d) * f**2 + (3 * b - a - 3 * c + d) * f**3)
+    out = np.empty((count, points.shape[1]))
+    _catmull_rom(np.ascontiguousarray(points, np.float64), out)
+    return out
 
 
 def curve(points: np.ndarray, x: np.ndarray) -> np.ndarray:

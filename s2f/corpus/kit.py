@@ -86,6 +86,11 @@ class Kit:
         """The vertices of each part."""
         return tuple(np.unique(self.triangles[self.part == part]) for part in range(5))
 
+    @cached_property
+    def inside(self) -> np.ndarray:
+        """The vertices of the mouth's inside."""
+        return np.unique(self.triangles[self.part != SKIN])
+
 
 def unit_of(shape: str) -> str | None:
     """The action unit of a kit shape: 'mouthSmile_L' -> 'AU12_L'; None for those that are not used."""

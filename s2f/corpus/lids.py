@@ -7,8 +7,9 @@ import numpy as np
 
 from .eyes import Eye
 from .fit import Person
-from .geometry import curve, sampled, smoothstep
-from .points import LOWER_LID, UPPER_LID
+from .geometry import curve, rolled, sampled, smoothstep
+from .points import IRIS, LOWER_LID, UPPER_LID
+from .pose import Pose
 
 _LASH = 0.17  # height of the lash strip, in widths of the eye
 
@@ -82,3 +83,59 @@ def close_lashes(image: np.ndarray, person: Person, landmarks: np.ndarray, side:
     ink = np.exp(-(((y - line) / thick) ** 2)) + 0.28 * np.exp(-(((y - line) / (2.6 * thick)) ** 2))
     box = image[y0:y1, x0:x1]
     box *= (1 - (0.62 * np.minimum(ink, 1) * shut * ends))[..., None]
+
+
+def lay_eye(
+    image: np.ndarray,
+    person: Person,
+    eye: Eye,
+    landmarks: np.ndarray,
+    side: int,
+    pose: Pose,
+    hinge: np.ndarray,
+    turn: np.ndarray,
+) -> None:
+    """The eyeball stays in its socket, looks where it should, and shows between the lids' new edges."""
+    middle = (eye.upper[0] + eye.upper[-1]) / 2
+    corner = person.mesh[person.riders[UPPER_LID[side][0], 0], 2]
+    centre = turn @ (np.array([*middle, corner]) - person.pivot) + person.pivot
+    look = np.array(pose.gaze) * eye.radius
+    hop = rolled(centre[:2], pose.roll, hinge) - middle
+    ring = [side, *IRIS[side]]
+    landmarks[ring] = rolled(person.landmarks[ring] + look, pose.roll, middle) + hop
+    upper, lower = landmarks[list(UPPER_LID[side])], landmarks[list(LOWER_LID[side])]
+    lids = np.vstack([upper, lower])
+    width = np.ptp(lids[:, 0])
+    x0, y0 = np.maximum(np.floor(lids.min(0)).astype(int) - 3, 0)
+    x1, y1 = np.minimum(np.ceil(lids.max(0)).astype(int) + 4, person.size)
+    ys, xs = np.mgrid[y0:y1, x0:x1].astype(np.float32)
+    top, bottom = curve(upper, xs[0]), curve(lower, xs[0])
+    inset, soft = 0.045 * width, 0.03 * width + 0.6
+    open_part = np.clip((ys - top - inset) / soft + 0.5, 0, 1) * np.clip(
+        (bottom - 0.4 * inset - ys) / soft + 0.5, 0, 1
+    )
+    ends = np.minimum(xs - upper[0, 0], upper[-1, 0] - xs) - 0.05 * width
+    open_part *= np.clip(ends / (0.1 * width), 0, 1)
+    open_part *= smoothstep(
+        (bottom - top - 0.04 * width) / (0.06 * width)
+    )  # nothing shows between closed lids
+    at_rest = rolled(np.stack([xs, ys], -1) - hop, -pose.roll, middle)
+    bx, by = at_rest[..., 0] - eye.x0, at_rest[..., 1] - eye.y0
+    if any(pose.gaze):  # slide the iris, leave the corners
+        away = ((at_rest - eye.centre - look) / (1.5 * eye.radius)) ** 2
+        fall = np.exp(-(away.sum(-1) ** 2))
+        bx, by = bx - look[0] * fall, by - look[1] * fall
+    ball = cv2.remap(
+        eye.texture,
+        bx.astype(np.float32),
+        by.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    old_top, old_bottom = curve(eye.upper + hop, xs[0]), curve(eye.lower + hop, xs[0])
+    raised = np.clip((old_top - top) / (0.12 * width), 0, 1)  # the lid's shade moves up with it
+    ball *= (1 - 0.38 * raised * np.exp(-np.maximum(ys - top - inset, 0) / (0.07 * width)))[..., None]
+    stir = max(np.abs(old_top - top).max(), np.abs(old_bottom - bottom).max(), np.abs(look).max())
+    open_part *= min(stir / (0.03 * width), 1)  # lids at rest: the photograph already shows the eye
+    box = image[y0:y1, x0:x1]
+    box += (ball - box) * open_part[..., None]
