@@ -6,6 +6,7 @@ are given and returned in the coordinates of a 512-pixel page.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import cv2
@@ -60,22 +61,21 @@ def look(landmarks: np.ndarray, outline: np.ndarray, image: np.ndarray | None) -
         mid = cv2.resize(mid, (mid.shape[1] // 2, mid.shape[0] // 2), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(cv2.resize(mid, (LOW, LOW), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
     lab = lab.astype(np.float32) * np.array([100 / 255, 1, 1], np.float32)
-    soft = cv2.blur(lab, (3, 3))
     gray = cv2.cvtColor(mid, cv2.COLOR_RGB2GRAY)
     detail = cv2.absdiff(gray, cv2.GaussianBlur(gray, (7, 7), 1.2))
-    rough = cv2.blur(cv2.resize(detail, (LOW, LOW), interpolation=cv2.INTER_AREA).astype(np.float32), (3, 3))
-    skin = _patches(soft, landmarks[_CHEEK]).mean(0)
+    rough = cv2.resize(detail, (LOW, LOW), interpolation=cv2.INTER_AREA).astype(np.float32)
+    soft = cv2.blur(np.dstack([lab, rough]), (3, 3))
+    cheeks = _patches(soft, landmarks[_CHEEK])
+    skin = cheeks.mean(0)[:3]
     between = [landmarks[HAIRLINE][2:11] * (1 - t) + crown[2:11] * t for t in (0.3, 0.5, 0.7)]
     over = np.concatenate(between)
     on_page = over[(over > 2).all(1) & (over < 509).all(1)]
     if len(on_page) < 6:
         on_page = np.clip(over, 4, 507)
-    tones = _patches(soft, on_page)
-    hair = np.median(tones, 0)
+    hair = np.median(_patches(soft, on_page), 0)[:3]
     contrast = float(np.hypot(*((hair - skin) * (1, 1.5, 1.5))[[0, 2]]))
     bald = depth < 0.1 or (contrast < 11 and hair[0] > 0.75 * skin[0])
-    moustache, chin, jaw = _beard(soft, rough, landmarks)
-    cheeks = _patches(soft, landmarks[_CHEEK])[:, 0]
+    moustache, chin, jaw = _beard(soft, landmarks)
     return Sight(
         hair_dark=float(np.clip((62 - hair[0]) / 45, 0, 1)),
         curly=_curliness(gray, on_page),
@@ -85,15 +85,19 @@ def look(landmarks: np.ndarray, outline: np.ndarray, image: np.ndarray | None) -
         moustache=moustache,
         chin=chin,
         jaw=jaw,
-        lit_left=float((cheeks[:2].mean() - cheeks[2:].mean()) / 25),
+        lit_left=float((cheeks[:2, 0].mean() - cheeks[2:, 0].mean()) / 25),
         crown=crown,
     )
 
 
-def _patches(values: np.ndarray, points: np.ndarray) -> np.ndarray:
+@njit(cache=True)
+def _patches(values, points):  # type: ignore[no-untyped-def]
     """The values at each point, of an array in low resolution."""
-    x, y = np.clip(np.round((points + 0.5) / 4 - 0.5).astype(int), 1, LOW - 2).T
-    return np.asarray(values[y, x])
+    out = np.empty((len(points), values.shape[2]))
+    for k in range(len(points)):
+        x, y = np.round((points[k, 0] + 0.5) / 4 - 0.5), np.round((points[k, 1] + 0.5) / 4 - 0.5)
+        out[k] = values[int(min(max(y, 1.0), LOW - 2.0)), int(min(max(x, 1.0), LOW - 2.0))]
+    return out
 
 
 def _curliness(gray: np.ndarray, points: np.ndarray) -> float:
@@ -114,16 +118,15 @@ def _curliness(gray: np.ndarray, points: np.ndarray) -> float:
     return float(np.clip((0.62 - coherence.mean()) * 2.2, 0, 1) * np.clip(energy * 2, 0, 1))
 
 
-def _beard(lab: np.ndarray, rough: np.ndarray, lm: np.ndarray) -> tuple[float, float, float]:
-    """Moustache, chin and jaw: darker, bluer and rougher than the cheek, each against what is usual there."""
-    cheek, cheek_rough = _patches(lab, lm[_CHEEK]).mean(0), _patches(rough, lm[_CHEEK]).mean() + 0.15
+def _beard(soft: np.ndarray, lm: np.ndarray) -> tuple[float, float, float]:
+    """Moustache, chin and jaw: darker, greyer, rougher than the cheek, each against what is usual there."""
+    light, _, yellow, cheek_rough = _patches(soft, lm[_CHEEK]).mean(0).tolist()
 
     def seen(points: np.ndarray) -> tuple[float, float, float]:
-        colour = _patches(lab, points).mean(0)
-        rel = _patches(rough, points).mean() / cheek_rough
-        ratio = colour[0] / max(cheek[0], 1)
-        grey = max(0.0, ratio * (cheek[2] - 128) - (colour[2] - 128))  # less yellow than shade makes it
-        return ratio, grey, float(np.log2(max(rel, 0.1)))
+        here, _, hue, rough = _patches(soft, points).mean(0).tolist()
+        ratio = here / max(light, 1)
+        grey = max(0.0, ratio * (yellow - 128) - (hue - 128))  # less yellow than shade makes it
+        return ratio, grey, math.log2(max(rough / (cheek_rough + 0.15), 0.1))
 
     lip, lip_grey, lip_rough = seen((lm[[170, 172]] + lm[[171, 173]]) / 2)
     side, _, _ = seen((lm[[88, 92, 88, 92]] + lm[[159, 162, 170, 172]]) / 2)
@@ -135,7 +138,7 @@ def _beard(lab: np.ndarray, rough: np.ndarray, lm: np.ndarray) -> tuple[float, f
     ranked = sorted((moustache, beard, sides))
     if ranked[1] < 0.29 and moustache < 0.62:  # one dark place alone is a shadow
         return 0.0, 0.0, 0.0
-    return tuple(float(np.clip(v, 0, 1.5)) if v > 0.29 else 0.0 for v in (moustache, beard, sides))  # type: ignore[return-value]
+    return tuple(min(v, 1.5) if v > 0.29 else 0.0 for v in (moustache, beard, sides))  # type: ignore[return-value]
 
 
 def _locks(

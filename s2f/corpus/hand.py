@@ -45,7 +45,7 @@ _SHARES = (0.36, 0.15, 0.15, 0.14, 0.10, 0.10)
 def pick_tool(rng: np.random.Generator, name: str | None = None) -> Tool:
     """A random tool, or a random one of the kind named."""
     name = name or str(rng.choice(TOOLS, p=_SHARES))
-    dark = float(rng.choice([0, 0, 0, 20, 45]))
+    dark = float(rng.choice([0, 0, 0, 20, 45])) if rng.random() < 0.9 else rng.uniform(50, 150)
     if name == "mouse":
         return Tool(name, rng.uniform(1.6, 5.2), dark, tremor=rng.uniform(0.2, 0.7))
     if name == "finger":
@@ -56,7 +56,7 @@ def pick_tool(rng: np.random.Generator, name: str | None = None) -> Tool:
             name, rng.uniform(1.6, 5.0), dark, rng.uniform(0.8, 1), 0, rng.uniform(0.4, 1), press, 0.1
         )
     if name == "pencil":
-        ink, opacity = rng.uniform(0, 95), rng.uniform(0.6, 0.95)
+        ink, opacity = rng.uniform(0, 120), rng.uniform(0.6, 0.95)
         grain, taper = rng.uniform(0.15, 0.6), rng.uniform(0.2, 0.7)
         return Tool(name, rng.uniform(1.5, 4), ink, opacity, grain, taper, rng.uniform(0.2, 0.5), 0.1)
     if name == "marker":
