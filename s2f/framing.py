@@ -1,10 +1,10 @@
 """Where the pupils of a drawn face are: a small network looks at the strokes and walks towards them.
 
-A pose is a guess of the face: the point between the pupils, how far apart they are, and the tilt. From every guess the
-strokes are sampled in the frame of that guess, coarsely over the whole head and finely over the eyes, as how much ink
-there is and which way it runs. The network answers how to correct the guess and how likely the corrected one is
-right, so that starts all over the strokes converge on the face (cascaded pose regression, Dollár et al. 2010, with one
-network for every step). `train/framing.py` fits it on drawings whose pupils are known.
+A pose is a guess of the face: the point between the pupils, how far apart they are, and the tilt. From
+every guess the strokes are sampled in the frame of that guess, coarsely over the whole head and finely over
+the eyes, as how much ink there is and which way it runs. The network answers how to correct the guess, and
+how likely it is right; so starts all over the strokes converge on the face (cascaded pose regression, Dollár
+et al. 2010, with one network for every step). `train/framing.py` fits it to drawings of known pupils.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COARSE = np.stack(np.meshgrid(np.linspace(-1.7, 1.7, 17), np.linspace(-1.9, 2.1,
 FINE = np.stack(np.meshgrid(np.linspace(-0.9, 0.9, 21), np.linspace(-0.55, 0.45, 12)), -1).reshape(-1, 2)
 GRIDS = ((COARSE, 6.0), (FINE, 14.0))  # samples, and the pixels between the pupils at which they are taken
 STEP = 2**0.5  # between levels of the pyramid
-PUSH = np.array([0.5, 0.5, 0.35, 0.3])  # the largest correction of one step: x, y (eye distances), log size, tilt
+PUSH = np.array([0.5, 0.5, 0.35, 0.3])  # the largest step: x, y (eye distances), log size, tilt
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Face:
 
 
 def find_face(ink: np.ndarray, box: tuple[float, float, float, float]) -> Face:
-    """Look for the face in ink (float32, 0 paper, 1 stroke) whose strokes fill `box` (left, top, right, bottom)."""
+    """Look for the face in ink (float32, 1 where strokes are) that fills `box` (left, top, right, bottom)."""
     left, top, right, bottom = box
     zoom = BASE / max(right - left, bottom - top, 1.0)
     corner = np.array([left, top]) - MARGIN / zoom
@@ -69,7 +69,7 @@ def _cut(ink: np.ndarray, corner: np.ndarray, zoom: float, extent: np.ndarray) -
 
 
 def pyramid(ink: np.ndarray) -> list[np.ndarray]:
-    """Level after level smaller by STEP, each (h, w, 3): how much ink, and twice the angle it runs at as cos, sin."""
+    """Levels smaller by STEP, each (h, w, 3): how much ink, and twice the angle it runs at as cos and sin."""
     levels = []
     for k in range(9):
         side = [max(2, round(n / STEP**k)) for n in ink.shape[::-1]]
@@ -103,14 +103,14 @@ def sample(levels: list[np.ndarray], poses: np.ndarray) -> np.ndarray:
         seen = np.empty((*x.shape, 3), np.float32)
         for k in np.unique(depth):
             who = depth == k
-            h, w = levels[0].shape[:2]
-            fx, fy = levels[k].shape[1] / w, levels[k].shape[0] / h
-            maps = ((x[who] + 0.5) * fx - 0.5).astype(np.float32), ((y[who] + 0.5) * fy - 0.5).astype(np.float32)
-            seen[who] = cv2.remap(levels[k], *maps, cv2.INTER_LINEAR, borderValue=(0, 0, 0))
-        cos2, sin2 = np.cos(2 * poses[:, 3])[:, None], np.sin(2 * poses[:, 3])[:, None]
-        turned = np.stack(
-            [seen[..., 0], cos2 * seen[..., 1] + sin2 * seen[..., 2], cos2 * seen[..., 2] - sin2 * seen[..., 1]], -1
-        )
+            level = levels[k]
+            fx, fy = level.shape[1] / levels[0].shape[1], level.shape[0] / levels[0].shape[0]
+            map_x = ((x[who] + 0.5) * fx - 0.5).astype(np.float32)
+            map_y = ((y[who] + 0.5) * fy - 0.5).astype(np.float32)
+            seen[who] = cv2.remap(level, map_x, map_y, cv2.INTER_LINEAR, borderValue=(0, 0, 0))
+        ink, cos2, sin2 = seen[..., 0], seen[..., 1], seen[..., 2]
+        c, s = np.cos(2 * poses[:, 3:]), np.sin(2 * poses[:, 3:])
+        turned = np.stack([ink, c * cos2 + s * sin2, c * sin2 - s * cos2], -1)
         turned /= np.sqrt((turned**2).mean((1, 2), keepdims=True)) + 0.02
         parts.append(turned.reshape(len(poses), -1))
     return np.concatenate(parts, 1).astype(np.float32)

@@ -131,5 +131,5 @@ def _edge(grey: np.ndarray, scale: float, dice: _Dice) -> np.ndarray:
     lines = cv2.Canny(across, down, 0.4 * high, high, L2gradient=True)
     ink = _without_specks(lines, 18 * scale).astype(np.uint8) * 255
     if dice.chance(0.6) and scale > 0.7:  # below, one pixel is as wide as the two are at full size
-        ink = cv2.dilate(ink, np.ones((2, 2), np.uint8))
+        return 255 - cv2.GaussianBlur(cv2.dilate(ink, np.ones((2, 2), np.uint8)), (0, 0), 0.6)
     return 255 - cv2.GaussianBlur(ink, (0, 0), 0.6)

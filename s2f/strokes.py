@@ -9,7 +9,7 @@ import numpy as np
 
 
 def stroke_width(ink: np.ndarray, unit: float) -> float:
-    """The usual width in pixels of ink (0 to 1): twice its area over its outline, place by place, then the median."""
+    """The usual width of ink (0 to 1) in pixels: the median of twice its area over its outline."""
     across = np.diff(ink, axis=1, append=0)
     down = np.diff(ink, axis=0, append=0)
     outline = np.sqrt(across**2 + down**2)
@@ -32,7 +32,7 @@ def thickened(ink: np.ndarray, unit: float) -> np.ndarray:
 
 
 def thinned(ink: np.ndarray, wide: float, to: float) -> np.ndarray:
-    """Strokes `wide` pixels drawn anew along their middle, `to` pixels wide; filled areas and dots stay filled."""
+    """Strokes of `wide` pixels drawn anew along their middle, `to` wide; filled areas and dots stay."""
     mask = (ink > 0.45).astype(np.uint8)
     middle = skeleton(mask, rounds=int(0.75 * wide) + 3)
     away = cv2.distanceTransform(1 - middle, cv2.DIST_L2, 5)
@@ -59,7 +59,7 @@ def _dots(mask: np.ndarray, wide: float, to: float) -> np.ndarray:
 
 
 def skeleton(mask: np.ndarray, rounds: int) -> np.ndarray:
-    """The middle lines of a mask (uint8, 0 or 1), at most `rounds` pixels peeled off each side (Zhang & Suen 1984)."""
+    """Middle lines of a mask of 0 and 1, at most `rounds` pixels off each side (Zhang & Suen 1984)."""
     bits = np.array([[1, 2, 4], [128, 0, 8], [64, 32, 16]], np.float32)
     out = np.pad(mask, 1)
     for _ in range(rounds):
