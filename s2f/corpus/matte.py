@@ -110,8 +110,8 @@ def _closed(alpha: np.ndarray, distance: np.ndarray, landmarks: np.ndarray) -> n
     framed = cv2.copyMakeBorder(1 - solid, 1, 0, 1, 1, cv2.BORDER_CONSTANT, value=1)
     cv2.floodFill(framed, None, (0, 0), 2)
     enclosed = (framed[1:, 1:-1] != 2).astype(np.uint8)
-    framed = cv2.copyMakeBorder(enclosed, 0, 1, 0, 0, cv2.BORDER_CONSTANT, value=1)
-    depth = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[:-1]
+    deep = cv2.copyMakeBorder(enclosed, 0, 1, 0, 0, cv2.BORDER_CONSTANT, value=1)
+    depth = cv2.distanceTransform(deep, cv2.DIST_L2, 5)[:-1]
     rim = np.full((SIZE, SIZE), _RIM, np.float32)
     face = cv2.convexHull(landmarks[list(at.FACE_RING)].astype(np.int32))
     cv2.fillConvexPoly(rim, face, 3.0)

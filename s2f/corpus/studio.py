@@ -15,7 +15,7 @@ from .restyle import restyle
 __all__ = ["photograph", "restyle"]
 
 # how often each thing happens, and how much of it at most or by standard deviation
-_LAMP, _LAMP_STRENGTH = 0.55, 0.3
+_LAMP, _LAMP_STRENGTH = 0.6, 0.42
 _WARMTH, _TINT = 0.05, 0.02
 _EXPOSURE, _CONTRAST = 0.09, 0.07
 _ZOOM, _SHIFT, _TURN = 0.015, 0.008, 0.8  # fractions of the size, degrees
@@ -45,9 +45,12 @@ def photograph(
         out = cv2.add(out, grain, dtype=cv2.CV_8U)
     if rng.random() < _COMPRESSED:
         quality = int(rng.integers(*_QUALITY))
-        data = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        out = cv2.imdecode(data, cv2.IMREAD_COLOR)  # channels go in and come out in the same order
-    return np.ascontiguousarray(out), moved
+        flipped = cv2.cvtColor(out, cv2.COLOR_RGB2BGR)
+        data = cv2.imencode(".jpg", flipped, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        flipped = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        assert flipped is not None
+        out = cv2.cvtColor(flipped, cv2.COLOR_BGR2RGB)
+    return out, moved
 
 
 def _jitter(size: int, rng: np.random.Generator) -> np.ndarray:
@@ -55,8 +58,8 @@ def _jitter(size: int, rng: np.random.Generator) -> np.ndarray:
     zoom = 1 + np.clip(rng.normal(0, _ZOOM / 2), -_ZOOM, _ZOOM)
     turn = np.clip(rng.normal(0, _TURN / 2), -_TURN, _TURN)
     matrix = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), float(turn), float(zoom))
-    matrix[:, 2] += np.clip(rng.normal(0, _SHIFT / 2, 2), -_SHIFT, _SHIFT) * size
-    return matrix
+    shift = np.clip(rng.normal(0, _SHIFT / 2, 2), -_SHIFT, _SHIFT) * size
+    return np.asarray(matrix) + np.pad(shift[:, None], ((0, 0), (2, 0)))
 
 
 def _tones(rng: np.random.Generator) -> np.ndarray:
@@ -74,7 +77,7 @@ def _tones(rng: np.random.Generator) -> np.ndarray:
 
 
 def _lamp(landmarks: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """(size,size,3) gain of a lamp that moved: a soft shade over the roundness of the head, level beyond it."""
+    """(size,size,3) gain of a lamp that moved: a soft shade over the roundness of the head."""
     ring = landmarks[list(at.FACE_RING)] * (_LIGHT_MAP / size)
     low, high = ring.min(0), ring.max(0)
     middle, reach = (low + high) / 2, (high - low) / 2 * rng.uniform(1.05, 1.5)

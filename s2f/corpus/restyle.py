@@ -1,0 +1,147 @@
+"""The same person elsewhere: other backdrop, clothing, hair colour, eye colour and a little other skin.
+
+Done once per person, before it is fitted and rendered, so that all its pictures agree. Changes keep to what
+people have: hair and irises from natural ranges, skin moved along the line on which real skins lie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from .backdrops import random_backdrop
+from .matte import cut_out, on_backdrop
+from .portraits import Face
+from .segment import Parts, segment
+
+_KEEP_BACKDROP, _KEEP_HAIR, _KEEP_CLOTHES, _KEEP_SKIN, _KEEP_EYES = 0.33, 0.4, 0.25, 0.3, 0.45
+# natural hair: share among people of light and of dark hosts, L*, a*, b* and their spread
+_HAIR = (
+    ("black", 0.10, 0.46, (10, 0.5, 0), (2.5, 0.5, 0.8)),
+    ("dark brown", 0.24, 0.30, (18, 4, 5), (3, 1.2, 1.5)),
+    ("brown", 0.24, 0.12, (28, 6.5, 9), (4, 1.5, 2)),
+    ("light brown", 0.13, 0.03, (39, 7, 14), (4, 1.5, 2)),
+    ("blond", 0.12, 0.01, (56, 5.5, 21), (6, 1.5, 3)),
+    ("red", 0.07, 0.01, (34, 19, 24), (5, 3, 3)),
+    ("grey", 0.06, 0.04, (45, 0.5, 2), (9, 0.5, 1.5)),
+    ("dyed", 0.04, 0.03, (36, 0, 0), (7, 22, 22)),
+)
+_LIFT = 24.0  # L* by which hair can be lightened and still has strands to show
+_IRISES = (
+    ("dark brown", 0.14, 0.72, (13, 4, 4), (2, 1, 1.5)),
+    ("brown", 0.2, 0.22, (19, 7, 9), (3, 1.5, 2)),
+    ("hazel", 0.17, 0.05, (28, 5, 13), (3, 1.5, 2)),
+    ("green", 0.14, 0.005, (32, -2, 10), (4, 1.5, 2)),
+    ("blue", 0.25, 0.005, (36, -1, -8), (5, 1, 3)),
+    ("grey", 0.1, 0.0, (36, 0, -1), (5, 0.7, 1.5)),
+)
+# where real skins lie: L* -> a*, b*
+_LOCUS = np.array(
+    [(20, 6.5, 7), (28, 9, 11), (36, 10.5, 14), (46, 12.5, 17), (56, 13, 17), (65, 12.5, 14), (75, 9.5, 11)]
+)
+
+
+def restyle(face: Face, rng: np.random.Generator) -> Face:
+    """Another style of the same face; landmarks stay."""
+    matte = cut_out(face.image, face.landmarks)
+    lab = cv2.cvtColor(face.image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    parts = segment(lab, face.image, face.landmarks, matte)
+    before = lab.copy()
+    light = parts.skin_lab[0] > 55  # the host's complexion sets the odds of hair and eyes
+    _recolour_skin(lab, parts, rng)
+    _recolour_hair(lab, parts, light, rng)
+    _recolour_clothes(lab, parts, rng)
+    _recolour_eyes(lab, parts, light, rng)
+    image = face.image.astype(np.float32)
+    change = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) - cv2.cvtColor(before, cv2.COLOR_LAB2RGB)
+    image += 255 * change
+    if rng.random() >= _KEEP_BACKDROP and matte.alpha.min() < 0.5:
+        moved = on_backdrop(face.image, matte, _with_grain(random_backdrop(rng), rng))
+        image += moved - face.image
+    return replace(face, image=np.clip(image + 0.5, 0, 255).astype(np.uint8))
+
+
+def _with_grain(backdrop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return backdrop + rng.standard_normal((*backdrop.shape[:2], 1), np.float32) * np.float32(1.3)
+
+
+def _drawn(table: tuple, light: bool, rng: np.random.Generator) -> np.ndarray:
+    odds = np.array([row[1] if light else row[2] for row in table])
+    _, _, _, middle, spread = table[rng.choice(len(table), p=odds / odds.sum())]
+    return rng.normal(middle, np.array(spread) * 0.8)
+
+
+def _locus(lightness: float) -> np.ndarray:
+    return np.array([np.interp(lightness, _LOCUS[:, 0], _LOCUS[:, k]) for k in (1, 2)])
+
+
+def _recolour_skin(lab: np.ndarray, parts: Parts, rng: np.random.Generator) -> None:
+    """Lighter or darker along the line of real skins, shading kept; brows go with it, irises do not."""
+    if rng.random() < _KEEP_SKIN:
+        return
+    old = float(parts.skin_lab[0])
+    new = float(np.clip(old + np.clip(rng.normal(0, 4.5), -10, 10), 18, 78))
+    tint = _locus(new) - _locus(old) + rng.normal(0, 1.0, 2)
+    share = parts.skin * (1 - parts.iris)
+    lab[..., 0] *= 1 + share * (new / old - 1)
+    lab[..., 1:] += share[..., None] * tint.astype(np.float32) * np.clip(lab[..., :1] / old, 0.3, 1.2)
+
+
+def _recolour_hair(lab: np.ndarray, parts: Parts, light: bool, rng: np.random.Generator) -> None:
+    if rng.random() < _KEEP_HAIR or parts.hair_lab is None:
+        return
+    old, new = parts.hair_lab, _drawn(_HAIR, light, rng)
+    lifted = old[0] + _LIFT
+    if new[0] > lifted:  # too dark to be bleached: as light as its strands allow, as pale as that is
+        new[1:] *= (lifted / new[0]) ** 0.7
+        new[0] = lifted
+    share = parts.hair
+    _towards(lab, share, old, np.maximum(new, (6, -40, -40)), slope=(0.55, 1.7), top=90)
+    brows = new.copy()
+    brows[0] = min(old[0] + 0.55 * (new[0] - old[0]), parts.skin_lab[0] - 16)
+    brows[1:] = old[1:] + 0.5 * (np.clip(new[1:], -2, 16) - old[1:])
+    shift = np.clip(brows - old, (-12, -8, -8), (14, 8, 8)).astype(np.float32)
+    lab += parts.brows[..., None] * shift
+
+
+def _towards(
+    lab: np.ndarray,
+    share: np.ndarray,
+    old: np.ndarray,
+    new: np.ndarray,
+    slope: tuple[float, float],
+    top: float,
+) -> None:
+    """Move a part's colour from `old` to `new`; its light and dark stay, as strong as the new one has it."""
+    contrast = np.clip((new[0] + 8) / (old[0] + 8), *slope)
+    lightness = new[0] + (lab[..., 0] - old[0]) * contrast
+    lightness = np.where(lightness > top - 10, top - 10 * np.exp((top - 10 - lightness) / 10), lightness)
+    depth = np.clip(lightness / max(new[0], 1), 0.25, 1.5)
+    target = np.dstack(
+        [
+            np.maximum(lightness, lab[..., 0] * 0.2),
+            new[1] * depth + 0.3 * (lab[..., 1] - old[1]),
+            new[2] * depth + 0.3 * (lab[..., 2] - old[2]),
+        ]
+    )
+    lab += share[..., None] * (target - lab)
+
+
+def _recolour_clothes(lab: np.ndarray, parts: Parts, rng: np.random.Generator) -> None:
+    if rng.random() < _KEEP_CLOTHES or parts.clothing_lab is None:
+        return
+    angle, strength = rng.uniform(0, 2 * np.pi), 45 * rng.random() ** 2
+    new = np.array([rng.uniform(12, 88), strength * np.cos(angle), strength * np.sin(angle)])
+    _towards(lab, parts.clothing, parts.clothing_lab, new, slope=(0.3, 1.5), top=96)
+
+
+def _recolour_eyes(lab: np.ndarray, parts: Parts, light: bool, rng: np.random.Generator) -> None:
+    """Irises keep their streaks, reflections and the shade of the lid."""
+    if rng.random() < _KEEP_EYES:
+        return
+    old, new = parts.eye_lab, _drawn(_IRISES, light, rng)
+    new[0] = np.clip(new[0], 8, old[0] + 18)
+    glint = np.clip((lab[..., 0] - old[0] - 22) / 14, 0, 1)
+    _towards(lab, parts.iris * (1 - glint), old, new, slope=(0.6, 1.6), top=85)
