@@ -91,7 +91,7 @@ def look(landmarks: np.ndarray, outline: np.ndarray, image: np.ndarray | None) -
 
 
 @njit(cache=True)
-def _patches(values, points):  # type: ignore[no-untyped-def]
+def _patches(values: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The values at each point, of an array in low resolution."""
     out = np.empty((len(points), values.shape[2]))
     for k in range(len(points)):
@@ -138,7 +138,8 @@ def _beard(soft: np.ndarray, lm: np.ndarray) -> tuple[float, float, float]:
     ranked = sorted((moustache, beard, sides))
     if ranked[1] < 0.29 and moustache < 0.62:  # one dark place alone is a shadow
         return 0.0, 0.0, 0.0
-    return tuple(min(v, 1.5) if v > 0.29 else 0.0 for v in (moustache, beard, sides))  # type: ignore[return-value]
+    moustache, beard, sides = (min(v, 1.5) if v > 0.29 else 0.0 for v in (moustache, beard, sides))
+    return moustache, beard, sides
 
 
 def _locks(
@@ -184,7 +185,7 @@ def _locks(
 
 
 @njit(cache=True, fastmath=True)
-def _hair_like(lab, hair, skin, back):  # type: ignore[no-untyped-def]
+def _hair_like(lab: np.ndarray, hair: np.ndarray, skin: np.ndarray, back: np.ndarray) -> np.ndarray:
     """Pixels nearer to the hair's colour than to skin and backdrop."""
     mask = np.zeros(lab.shape[:2], np.uint8)
     for y in range(lab.shape[0]):

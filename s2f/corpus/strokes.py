@@ -7,7 +7,7 @@ from numba import njit
 
 
 @njit(cache=True, fastmath=True)
-def _point(p, i, f, straight):  # type: ignore[no-untyped-def]
+def _point(p: np.ndarray, i: int, f: float, straight: bool) -> tuple[float, float]:
     """The curve through p at i + f: Catmull-Rom, or straight pieces."""
     n = len(p)
     b, c = p[i], p[i + 1]
@@ -23,7 +23,9 @@ def _point(p, i, f, straight):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True)
-def _controls(rng, points, closed, care, bad):  # type: ignore[no-untyped-def]
+def _controls(
+    rng: np.random.Generator, points: np.ndarray, closed: bool, care: float, bad: float
+) -> tuple[np.ndarray, float]:
     """The points a hand aims at: fewer and more scattered the less skilled it is."""
     n = len(points)
     aim = np.empty((n + 2, 2))
@@ -53,7 +55,19 @@ def _controls(rng, points, closed, care, bad):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True)
-def _curve(rng, aim, span, care, bad, tremor, wobble, straight, overshoot, closed, step):  # type: ignore[no-untyped-def]
+def _curve(
+    rng: np.random.Generator,
+    aim: np.ndarray,
+    span: float,
+    care: float,
+    bad: float,
+    tremor: float,
+    wobble: float,
+    straight: bool,
+    overshoot: float,
+    closed: bool,
+    step: float,
+) -> np.ndarray:
     """The path actually taken through the aims."""
     n = len(aim)
     reached = np.zeros(n)
@@ -94,7 +108,14 @@ def _curve(rng, aim, span, care, bad, tremor, wobble, straight, overshoot, close
 
 
 @njit(cache=True, fastmath=True)
-def trace(rng, points, starts, how, habit, step):  # type: ignore[no-untyped-def]
+def trace(
+    rng: np.random.Generator,
+    points: np.ndarray,
+    starts: np.ndarray,
+    how: np.ndarray,
+    habit: np.ndarray,
+    step: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Every stroke as drawn: points, relative radii, darkness, where each traced line starts, whose it is."""
     bad, tremor, wobble, straight = habit[0], habit[1], habit[2], habit[3] > 0
     searching, gaps, overshoot, taper, pressure = habit[4], habit[5], habit[6], habit[7], habit[8]
@@ -157,7 +178,18 @@ def trace(rng, points, starts, how, habit, step):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, fastmath=True)
-def ink(light, xy, radius, dark, starts, opacity, layered, smooth, grain, tooth):  # type: ignore[no-untyped-def]
+def ink(
+    light: np.ndarray,
+    xy: np.ndarray,
+    radius: np.ndarray,
+    dark: np.ndarray,
+    starts: np.ndarray,
+    opacity: float,
+    layered: bool,
+    smooth: bool,
+    grain: float,
+    tooth: np.ndarray,
+) -> None:
     """Lay capsules along every line. Within a line the darkest wins; layered lines darken one another."""
     size = light.shape[0]
     cover = np.zeros((size, size), np.float32)
@@ -206,7 +238,7 @@ def ink(light, xy, radius, dark, starts, opacity, layered, smooth, grain, tooth)
 
 
 @njit(cache=True, fastmath=True)
-def hatch(polygon, angle, gap, first):  # type: ignore[no-untyped-def]
+def hatch(polygon: np.ndarray, angle: float, gap: float, first: float) -> np.ndarray:
     """Parallel lines across a polygon, `gap` apart, as (n, 2, 2) ends."""
     c, s = np.cos(angle), np.sin(angle)
     n = len(polygon)
@@ -238,7 +270,7 @@ def hatch(polygon, angle, gap, first):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def scale_about_middle(points, ids, c, s, dx, dy):  # type: ignore[no-untyped-def]
+def scale_about_middle(points: np.ndarray, ids: np.ndarray, c: float, s: float, dx: float, dy: float) -> None:
     """Turn and scale the named points about their middle (c, s: scaled cosine and sine), and move them."""
     mx, my = 0.0, 0.0
     for i in ids:
