@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import json
 import logging
@@ -115,7 +116,8 @@ def write(image: Image.Image, path: Path) -> None:
             f"got {path} to write ({error.strerror or error}), expected room to write; choose another --out"
         ) from None
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def each(work: Sequence[Task], args: argparse.Namespace, do: Callable[[Task], dict[str, Any]]) -> int:

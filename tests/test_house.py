@@ -25,7 +25,8 @@ FLOORS = [
     {"s2f", "errors"},
     {"image", "decode", "losses", "expression"},
     {"hub", "modelfile", "snapshot", "provenance"},
-    {"sketch", "doctor", "page", "framing", "strokes", "models", "metrics", "restore", "corpus", "training", "gallery"},
+    {"sketch", "doctor", "page", "framing", "strokes"}
+    | {"models", "metrics", "restore", "corpus", "training", "gallery"},
     {"pipeline"},
     {"__main__", "app", "train"},
 ]
