@@ -42,7 +42,7 @@ SURE, LEVEL = 0.5, 0.7  # how sure the eyes must be to be believed, and to be le
 BOX_EYES, BOX_WIDTH, BOX_HEIGHT = 0.465, 0.335, 0.25
 NEARLY = (0.12, 0.11, 0.06)  # eye distances, log size, radians: a face off by less is left where it is
 TILT = math.radians(25)
-THIN, USUAL, THICK = 1.35, 3.0, 6.5  # stroke widths at 512 pixels: too thin, as redrawn, too thick
+THIN, USUAL, THICK = 1.35, 3.0, 7.0  # stroke widths at 512 pixels: too thin, as redrawn, too thick
 
 
 @dataclass(frozen=True)
@@ -149,15 +149,15 @@ def _frame(page: Page, plain: np.ndarray, size: int) -> tuple[Finding, np.ndarra
 def _face(page: Page, mask: np.ndarray) -> tuple[Face, bool]:
     """The surest face in all strokes or in their main group; else one guessed from the box."""
     main = _main_group(mask)
-    ink = np.clip(page.ink / max(page.depth, 0.05), 0, 1)
+    ink = np.clip(page.mark / np.float32(max(page.depth, 0.05)), 0, 1)
     ink *= cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     whole, box = _box(mask), _box(main)
-    unit = max(np.subtract(box[2:], box[:2])) / 480  # as if the strokes filled a page of 512
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    unit = max(width, height) / 480  # as if the strokes filled a page of 512
     wide = stroke_width(ink, unit)
     if wide > THICK * unit:  # lines as the network knows them
         ink = thinned(ink, wide, USUAL * unit)
-    left, top, right, bottom = box
-    width, height = right - left, bottom - top
     found = [find_face(ink, whole)]
     if np.abs(np.subtract(whole, box)).max() > 0.08 * max(whole[2] - whole[0], whole[3] - whole[1]):
         found.append(find_face(ink * main, box))

@@ -19,6 +19,7 @@ import numpy as np
 WEIGHTS = Path(__file__).parent / "weights" / "framing.npz"
 BASE = 220  # the strokes are measured with the longer side of their box this many pixels
 MARGIN = 40
+LEAST = 0.08 * BASE  # the smallest eye distance: below it one eye could pass for a face
 # x and y of the samples, in eye distances from the point between the pupils
 COARSE = np.stack(np.meshgrid(np.linspace(-1.7, 1.7, 17), np.linspace(-1.9, 2.1, 20)), -1).reshape(-1, 2)
 FINE = np.stack(np.meshgrid(np.linspace(-0.9, 0.9, 21), np.linspace(-0.55, 0.45, 12)), -1).reshape(-1, 2)
@@ -45,6 +46,7 @@ def find_face(ink: np.ndarray, box: tuple[float, float, float, float]) -> Face:
     poses = starts(extent)
     for keep in (40, 14, 14, 14, 8, 8):
         poses, score = step(levels, poses)
+        poses[:, 2] = np.maximum(poses[:, 2], LEAST)
         best = np.argsort(-score)[:keep]
         poses, score = poses[best], score[best]
     share = np.exp(score - score.max())

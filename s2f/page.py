@@ -46,15 +46,20 @@ class Page:
     power: float = 1.0
     erased: np.ndarray | None = None  # bool, at work size
     ink: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    mark: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # ink against its paper
     depth: float = 0.0  # how dark the strokes are at their middle
 
     def read(self) -> None:
         self.ink = self.tone(self.small, self.paper)
-        self.depth = _depth(self.ink)
+        base = float(np.median(self.ink[::3, ::3]))
+        # white strokes on black, if polarity was left as it came, are strokes too
+        self.mark = np.clip(self.ink - base if base < 0.5 else base - self.ink, 0, 1)
+        self.depth = _depth(self.mark)
 
     def erase(self, where: np.ndarray) -> None:
         self.erased = where if self.erased is None else self.erased | where
         self.ink[where] = 0
+        self.mark[where] = 0
 
     def tone(self, rgb: np.ndarray, paper: np.ndarray | None) -> np.ndarray:
         """RGB → ink, 0 to 1. Yellow crayon counts as ink too, hence the darkest channel."""
@@ -72,7 +77,7 @@ class Page:
 
     def strokes(self) -> np.ndarray:
         """Where ink is, as bool."""
-        return self.ink - float(np.median(self.ink[::3, ::3])) > 0.4 * self.depth
+        return self.mark > 0.4 * self.depth
 
 
 def read_page(drawing: Any) -> Page:
@@ -92,26 +97,25 @@ def read_page(drawing: Any) -> Page:
     return Page(rgb, scale, small)
 
 
-def _depth(ink: np.ndarray) -> float:
+def _depth(mark: np.ndarray) -> float:
     """How dark the strokes are at their middle."""
-    base = float(np.median(ink[::3, ::3]))
-    grain = 1.4826 * float(np.median(np.abs(ink - cv2.GaussianBlur(ink, (0, 0), 1.5))[::3, ::3]))
-    ridge = (ink >= cv2.dilate(ink, np.ones((3, 3), np.uint8))) & (ink - base > max(0.05, 5 * grain))
-    return float(np.percentile(ink[ridge], 60)) - base if ridge.any() else 0.0
+    grain = 1.4826 * float(np.median(np.abs(mark - cv2.GaussianBlur(mark, (0, 0), 1.5))[::3, ::3]))
+    ridge = (mark >= cv2.dilate(mark, np.ones((3, 3), np.uint8))) & (mark > max(0.05, 5 * grain))
+    return float(np.percentile(mark[ridge], 60)) if ridge.any() else 0.0
 
 
 def require_strokes(page: Page) -> None:
     ink = page.ink
+    # lines keep much of their energy under a blur that takes noise away
     soft = cv2.GaussianBlur(ink, (0, 0), 1.5)
+    if float(ink.std()) > 0.06 and float(soft.var()) < 0.085 * float(ink.var()):
+        raise SketchError(
+            "got a page of noise, expected a drawn face; draw it on plain paper or in better light"
+        )
     if float(np.ptp(cv2.blur(ink, (3, 3)))) < 0.04 or page.depth < 0.04:
         kind = "black" if float(np.median(ink)) > 0.6 else "blank"
         raise SketchError(
             f"got a {kind} page, expected a drawn face; draw at least its outline, eyes and mouth"
-        )
-    # lines keep much of their energy under a blur that takes noise away
-    if float(soft.var()) < 0.085 * float(ink.var()) and float(page.strokes().mean()) > 0.12:
-        raise SketchError(
-            "got a page of noise, expected a drawn face; draw it on plain paper or in better light"
         )
 
 
@@ -234,7 +238,7 @@ def _dust(
     strokes = real[label].astype(np.uint8)
     _, _, *extent = cv2.boundingRect(strokes)
     unit, length = max(extent), stats[:, 2:4].max(1)
-    tiny = np.flatnonzero(~real & ~border & (length < 0.016 * unit))[1:]
+    tiny = np.flatnonzero(~real & ~border & (length < 0.016 * unit))
     away = cv2.distanceTransform(1 - strokes, cv2.DIST_L2, 3)
     outlines, _ = cv2.findContours(strokes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     hull = cv2.convexHull(np.concatenate(outlines))
