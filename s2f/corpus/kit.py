@@ -228,7 +228,10 @@ def _front_skin(
     skin &= near_mouth | (centre[:, 2] > top[key] - 0.7)  # nostril linings lie behind the visible skin
     beside = np.abs(centre[:, 0]) > abs(marks[0, 0]) - 0.25
     ears = beside & (centre[:, 1] > marks[4, 1]) & (centre[:, 1] < marks[17, 1] + 0.6)
-    return skin & ~ears, near_mouth  # ears follow the backdrop
+    skin &= ~ears  # they follow the backdrop
+    piece = _pieces(triangles[skin], len(vertices))
+    skin[skin] = np.bincount(piece)[piece] > 0.05 * len(piece)  # nor may flakes be left of them
+    return skin, near_mouth
 
 
 def _skull(

@@ -35,8 +35,8 @@ def move_lids(
     ends = smoothstep(np.minimum(xs - up[:, 0].min(), up[:, 0].max() - xs) / (0.12 * width))
     carried = old_top - np.maximum(old_top - box[..., 1], np.minimum(above, _LASH * width))
     box[..., 1] += ends * (above > -0.04 * width) * (carried - box[..., 1])
-    # where lids close, nothing of the eyeball that the photograph shows between them may be seen
-    opening = np.maximum(curve(low0, xs[0]) - curve(up0, xs[0]), 0.02 * width)
+    # where lids close, nothing of the photograph's eyeball may be seen between them
+    opening = _opening_at_rest(person, up, side, xs[0])
     shut = smoothstep(1.25 - (bottom - top) / (0.5 * opening)) * ends
     middle = np.minimum((top + bottom) / 2, bottom)
     lids = np.where(
@@ -49,6 +49,13 @@ def move_lids(
         smoothstep((0.8 - growth) / 0.45) * near * ends * smoothstep((above - 0.1 * width) / (0.08 * width))
     )
     return cv2.GaussianBlur(stretched.astype(np.float32), (0, 0), 0.02 * width), x0, y0
+
+
+def _opening_at_rest(person: Person, upper: np.ndarray, side: int, x: np.ndarray) -> np.ndarray:
+    """How far the photograph's lids are apart, where the moved upper lid has columns `x`; never 0."""
+    up0, low0 = person.landmarks[list(UPPER_LID[side])], person.landmarks[list(LOWER_LID[side])]
+    old_x = np.interp(x, upper[[0, -1], 0], up0[[0, -1], 0])
+    return np.maximum(curve(low0, old_x) - curve(up0, old_x), 0.02 * np.ptp(up0[:, 0]))
 
 
 def bare_lids(
@@ -66,12 +73,11 @@ def bare_lids(
 def close_lashes(image: np.ndarray, person: Person, landmarks: np.ndarray, side: int) -> None:
     """The dark line where two lids meet; in place, on the float image."""
     up, low = landmarks[list(UPPER_LID[side])], landmarks[list(LOWER_LID[side])]
-    up0, low0 = person.landmarks[list(UPPER_LID[side])], person.landmarks[list(LOWER_LID[side])]
     width = np.ptp(up[:, 0])
     x0, x1 = np.clip([int(up[:, 0].min()), int(up[:, 0].max()) + 1], 0, person.size)
     x = np.arange(x0, x1, dtype=np.float32)
     top, bottom = curve(up, x), curve(low, x)
-    rest = np.maximum(curve(low0, x) - curve(up0, x), 0.02 * width)
+    rest = _opening_at_rest(person, up, side, x)
     shut = smoothstep(1.4 - (bottom - top) / (0.25 * rest)) * (rest > 0.03 * width)
     if shut.max() < 0.02:
         return
@@ -79,10 +85,10 @@ def close_lashes(image: np.ndarray, person: Person, landmarks: np.ndarray, side:
     y0, y1 = np.clip([int(line.min() - 0.15 * width), int(line.max() + 0.15 * width) + 1], 0, person.size)
     y = np.arange(y0, y1, dtype=np.float32)[:, None]
     ends = smoothstep(np.minimum(x - x0, x1 - x) / (0.15 * width))
-    thick = 0.022 * width + 0.35
+    thick = 0.018 * width + 0.35
     ink = np.exp(-(((y - line) / thick) ** 2)) + 0.28 * np.exp(-(((y - line) / (2.6 * thick)) ** 2))
     box = image[y0:y1, x0:x1]
-    box *= (1 - (0.62 * np.minimum(ink, 1) * shut * ends))[..., None]
+    box *= (1 - (0.54 * np.minimum(ink, 1) * shut * ends))[..., None]
 
 
 def lay_eye(
@@ -132,7 +138,9 @@ def lay_eye(
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    old_top, old_bottom = curve(eye.upper + hop, xs[0]), curve(eye.lower + hop, xs[0])
+    old_top, old_bottom = (
+        curve(rolled(lid, pose.roll, middle) + hop, xs[0]) for lid in (eye.upper, eye.lower)
+    )
     raised = np.clip((old_top - top) / (0.12 * width), 0, 1)  # the lid's shade moves up with it
     ball *= (1 - 0.38 * raised * np.exp(-np.maximum(ys - top - inset, 0) / (0.07 * width)))[..., None]
     stir = max(np.abs(old_top - top).max(), np.abs(old_bottom - bottom).max(), np.abs(look).max())
