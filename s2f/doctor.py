@@ -37,7 +37,7 @@ __all__ = ["STEPS", "Finding", "Sketch", "prepare"]
 
 STEPS = ("polarity", "shadows", "ink", "specks", "frame", "width")
 LARGEST = 4096  # pixels, the side of the largest result
-SURE, LEVEL = 0.5, 0.7  # how sure the eyes must be to be believed, and to be levelled
+SURE, LEVEL, CERTAIN = 0.5, 0.7, 0.9  # how sure of the eyes: to believe, to level, to look no further
 # Where faces lie in the box of their strokes: height of the pupils; their distance over its width and height.
 BOX_EYES, BOX_WIDTH, BOX_HEIGHT = 0.465, 0.335, 0.25
 NEARLY = (0.12, 0.11, 0.06)  # eye distances, log size, radians: a face off by less is left where it is
@@ -158,10 +158,10 @@ def _face(page: Page, mask: np.ndarray) -> tuple[Face, bool]:
     wide = stroke_width(ink, unit)
     if wide > THICK * unit:  # lines as the network knows them
         ink = thinned(ink, wide, USUAL * unit)
-    found = [find_face(ink, whole)]
-    if np.abs(np.subtract(whole, box)).max() > 0.08 * max(whole[2] - whole[0], whole[3] - whole[1]):
-        found.append(find_face(ink * main, box))
-    best = max(found, key=lambda face: face.sure)
+    best = find_face(ink, whole)
+    spread = max(whole[2] - whole[0], whole[3] - whole[1])
+    if best.sure < CERTAIN and np.abs(np.subtract(whole, box)).max() > 0.08 * spread:
+        best = max(best, find_face(ink * main, box), key=lambda face: face.sure)
     if best.sure < SURE and height > 1.5 * width:  # a whole figure: look at its head
         best = max(best, find_face(ink, _box(mask[: round(top + 0.4 * height)])), key=lambda face: face.sure)
     tilt = math.atan2(*(best.pupils[1] - best.pupils[0])[::-1])

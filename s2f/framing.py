@@ -89,7 +89,7 @@ def starts(extent: np.ndarray) -> np.ndarray:
     inner = extent - 2 * MARGIN
     places = np.stack(np.meshgrid(np.linspace(0.2, 0.8, 5), np.linspace(0.2, 0.7, 5)), -1).reshape(-1, 2)
     at = MARGIN + places * inner
-    sizes = BASE * np.array([0.13, 0.2, 0.3, 0.45])
+    sizes = BASE * np.array([0.13, 0.2, 0.3, 0.45, 0.65])
     return np.array([[x, y, apart, 0.0] for apart in sizes for x, y in at])
 
 
