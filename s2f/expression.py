@@ -160,7 +160,7 @@ RECIPES: Mapping[str, tuple[Variant, ...]] = MappingProxyType(
         "disgusted": (
             Variant(
                 0.5,
-                {"AU9": 1.0, "AU10": 0.5, "AU4": 0.3, "AU7": 0.5, "AU15": 0.3, "AU17": 0.4, "AU6": 0.35},
+                {"AU9": 1.0, "AU10": 0.4, "AU4": 0.3, "AU7": 0.5, "AU15": 0.3, "AU17": 0.4, "AU6": 0.35},
             ),
             Variant(
                 0.3,
@@ -169,7 +169,7 @@ RECIPES: Mapping[str, tuple[Variant, ...]] = MappingProxyType(
             ),
             Variant(
                 0.2,
-                {"AU9": 1.0, "AU10": 0.7, "AU4": 0.3, "AU7": 0.5, "AU16": 0.35, "AU26": 0.14, "AU6": 0.4},
+                {"AU9": 1.0, "AU10": 0.65, "AU4": 0.3, "AU7": 0.5, "AU16": 0.5, "AU26": 0.16, "AU6": 0.4},
                 {"AU20": (0.3, 0.2)},
             ),
         ),

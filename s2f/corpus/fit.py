@@ -10,10 +10,10 @@ from scipy.spatial import cKDTree
 
 from . import points as at
 from .eyes import Eye, cut_eye, resized
-from .folds import fold_maps
+from .folds import fold_maps, weathering
 from .geometry import SIZE, curve, rescaled, solve_camera, thin_plate
 from .kit import LOWER_TEETH, SKIN, TONGUE, UPPER_TEETH, Kit
-from .outline import hair_outline
+from .outline import silhouette
 from .portraits import Face
 from .raster import light_on
 from .teeth import Teeth, painted_teeth
@@ -81,9 +81,9 @@ def fit(face: Face, kit: Kit, size: int = SIZE, teeth: Teeth | None = None) -> P
         rider_weights=weights,
         eyes=eyes,
         closing=(_closing(landmarks, kit, view, 0), _closing(landmarks, kit, view, 1)),
-        folds=fold_maps(half, SIZE // 2, 1.0, np.random.default_rng(seed)),
+        folds=fold_maps(half, SIZE // 2, weathering(face.image, landmarks), np.random.default_rng(seed)),
         skin=_skin_mask(landmarks),
-        outline=hair_outline(face.image, (landmarks[18] + landmarks[27]) / 2),
+        outline=silhouette(face),
         teeth=teeth or painted_teeth(np.random.default_rng(seed)),
         white=float(np.mean([np.percentile(eye.texture.mean(-1), 75) for eye in eyes])),
         residual=residual,
@@ -140,7 +140,8 @@ def folded(person: Person) -> bool:
     flat = kit.vertices @ person.view.T
     before, after = area(flat), area(person.mesh)
     flipped = (np.sign(before) != np.sign(after)) & (np.abs(after) > 0.05 * np.abs(before).mean())
-    return bool(flipped.sum() > 0.01 * len(skin))
+    # of 15 portraits, well fitted all of them, up to 0.02 turned over: at the nostrils and behind the ears
+    return bool(flipped.sum() > 0.04 * len(skin))
 
 
 def _fit_mesh(landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray, float]:
@@ -163,7 +164,7 @@ def _fit_mesh(landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray, 
 
 def _seat_teeth(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit, centimetre: float) -> None:
     """Biting edges just below the lip line, the tongue with the lower ones."""
-    line = landmarks[[96, 101], 1].mean() + 0.36 * centimetre
+    line = landmarks[[96, 101], 1].mean() + 0.24 * centimetre
     for part, with_it in ((UPPER_TEETH, None), (LOWER_TEETH, TONGUE)):
         row = kit.parts[part]
         front = row[(np.abs(kit.teeth[row, 0]) < 0.8)]

@@ -169,6 +169,21 @@ def fold_maps(landmarks: np.ndarray, size: int, strength: float, rng: np.random.
     return out
 
 
+def weathering(image: np.ndarray, landmarks: np.ndarray) -> float:
+    """How deeply this skin folds, about 1: rough skin does more than smooth, and roughness goes with age."""
+    lm = landmarks
+    brow, top = (lm[76] + lm[77]) / 2, (lm[138] + lm[140]) / 2
+    places = [brow + 0.35 * (top - brow), (lm[158] + lm[46]) / 2, (lm[161] + lm[47]) / 2]
+    places += [lm[18] + (-20, 8), lm[27] + (20, 8)]
+    roughness = []
+    for x, y in np.array(places).astype(int):
+        patch = image[max(y - 20, 0) : y + 20, max(x - 20, 0) : x + 20]
+        log = np.log(np.maximum(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), 8).astype(np.float32))
+        band = cv2.GaussianBlur(log, (0, 0), 1.2) - cv2.GaussianBlur(log, (0, 0), 4)
+        roughness.append(band[8:-8, 8:-8].std())
+    return float(np.clip(0.55 + 20 * np.median(roughness), 0.7, 1.25))
+
+
 def fold_weights(units: Mapping[str, float], side: str) -> np.ndarray:
     """How deep each group is on one side of the face ('_L' or '_R'), for full unit names."""
 

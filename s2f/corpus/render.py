@@ -40,8 +40,8 @@ _GAIN = {
 # what real smiles do beside the kit's: the mouth widens and the lips thin
 _COMPANY = {
     "AU4": (("AU1", -0.25),),
-    "AU9": (("AU10", -0.3),),  # the kit's wrinkled nose takes too much of the upper lip along
-    "AU12": (("AU20", 0.3), ("AU28_upper", 0.16), ("AU28_lower", 0.05)),
+    "AU9": (("AU10", -0.65),),  # the kit's wrinkled nose takes too much of the upper lip along
+    "AU12": (("AU10", -0.12), ("AU20", 0.3), ("AU28_upper", 0.16), ("AU28_lower", 0.05)),
 }
 
 

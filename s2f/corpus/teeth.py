@@ -16,7 +16,7 @@ from .arch import ABOVE, BELOW, HALF_WIDTH
 DENSITY = 32  # texels per centimetre
 SHAPE = (round((ABOVE + BELOW) * DENSITY), round(2 * HALF_WIDTH * DENSITY))
 _IVORY = np.array([1.0, 0.975, 0.925], np.float32)
-GUM = np.array([0.79, 0.47, 0.45], np.float32)
+GUM = np.array([0.72, 0.47, 0.45], np.float32)
 # half a row, from the middle outwards: width, crown height, how far its edge stands back, how yellow (0-1)
 _UPPER = ((0.86, 1.1, 0.0, 0.0), (0.66, 0.95, 0.07, 0.1), (0.76, 1.06, 0.02, 0.6), (0.68, 0.9, 0.1, 0.3))
 _UPPER_BACK = (0.66, 0.84, 0.13, 0.3)
