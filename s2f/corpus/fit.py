@@ -140,8 +140,8 @@ def folded(person: Person) -> bool:
     flat = kit.vertices @ person.view.T
     before, after = area(flat), area(person.mesh)
     flipped = (np.sign(before) != np.sign(after)) & (np.abs(after) > 0.05 * np.abs(before).mean())
-    # of 15 portraits, well fitted all of them, up to 0.02 turned over: at the nostrils and behind the ears
-    return bool(flipped.sum() > 0.04 * len(skin))
+    # up to 0.026 of the triangles turn over in 19 real portraits, 0.03 where cheeks are swapped
+    return bool(flipped.sum() > 0.028 * len(skin))
 
 
 def _fit_mesh(landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray, float]:
