@@ -72,7 +72,11 @@ def _add_build(commands: argparse._SubParsersAction[Any]) -> None:
         help="invented people of the training split; validation and test get a tenth each, at least 8",
     )
     parser.add_argument(
-        "--renders", type=_whole(1), default=7, metavar="K", help="pictures per person (default: 7)"
+        "--renders",
+        type=_whole(1),
+        default=7,
+        metavar="K",
+        help="pictures per person; seven share a pose (default: 7)",
     )
     parser.add_argument(
         "--size", type=_whole(1), default=512, help="pixels of a side, 64 to 512 (default: 512)"

@@ -29,7 +29,8 @@ COLUMNS: Mapping[str, str] = {
     "expression": f"the class, of {', '.join(CLASSES)}",
     "intensity": "how strongly the class was acted; 1 is its prototype",
     "action_units": f"{len(ACTION_UNITS)} named facial action units, each 0-1; `_L` is the person's own left",
-    "pose": "yaw, pitch and roll of the head in degrees",
+    "pose": "yaw, pitch and roll of the head in degrees; rows of one identity and pose are one sitting, "
+    "with the same gaze, light and camera",
     "identity": "the same for all pictures of one (invented or real) person",
     "sources": "the photographed people behind it: host (hair, outline, ears) and donors (inner face)",
     "landmarks": f"{POINTS} points (x, y) in pixels of this image; pixel centres are whole numbers",

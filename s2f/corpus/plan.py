@@ -23,6 +23,7 @@ IMAGE_FORMATS = ("jpeg", "png", "webp")
 HELD_OUT_SHARE = 0.1  # validation and test people, each, for every training person ...
 HELD_OUT_LEAST = 8  # ... yet enough that both genders of every group are among them
 PEOPLE_PER_PART = 2
+SITTING = len(CLASSES)  # renders of a person in a row that share pose, light and camera
 FILE_BYTES = 400e6
 BYTES_PER_PIXEL = 0.65  # of a row, sketches and all; measured, only decides how many files there are
 FORMAT = "s2f-corpus-1"

@@ -26,7 +26,7 @@ from .look import measure_look
 from .morph import new_identity
 from .outline import hair_outline
 from .people import split_people
-from .plan import Part, Place, Recipe, place_of
+from .plan import SITTING, Part, Place, Recipe, place_of
 from .portraits import Face, load_portraits, load_smiles, people_table
 from .reject import reject
 from .render import Render, render
@@ -134,9 +134,11 @@ def make_row(stock: Stock, seed: int, known: Identity | None = None) -> dict[str
         return _photographed(stock, place, seed)
     who = known or make_identity(stock, place)
     label = place.expression(stock.recipe.renders)
-    play, camera, *hands = _streams(seed, 2 + stock.recipe.sketches)
+    play, *hands = _streams(1 + stock.recipe.sketches, seed)
+    # One head pose, gaze, light and camera for a whole sitting, so that its expressions are aligned pairs.
+    chair, camera = _streams(2, place.person_seed(corpus_seed), place.render // SITTING)
     units, intensity = act(label, play)
-    shown = render(who.person, units, random_pose(label, play))
+    shown = render(who.person, units, random_pose("neutral", chair))
     image, landmarks = photograph(shown.image, shown.landmarks, camera)
     view = _view(who.person, shown, image, landmarks)
     styles = place.styles(stock.recipe.sketches, stock.recipe.renders)
@@ -153,9 +155,9 @@ def make_row(stock: Stock, seed: int, known: Identity | None = None) -> dict[str
     }
 
 
-def _streams(seed: int, count: int) -> list[np.random.Generator]:
+def _streams(count: int, *seed: int) -> list[np.random.Generator]:
     """A chance of its own for every stage, so that more drawings change neither face nor photograph."""
-    return [np.random.default_rng((seed, k)) for k in range(count)]
+    return [np.random.default_rng((*seed, k)) for k in range(count)]
 
 
 def _view(person: Person, shown: Render, image: np.ndarray, landmarks: np.ndarray) -> View:
@@ -217,7 +219,7 @@ def _photographed(stock: Stock, place: Place, seed: int) -> dict[str, Any]:
         styles = tuple(EXTRACTED[k % len(EXTRACTED)] for k in range(recipe.sketches))
     outline = hair_outline(image, (landmarks[18] + landmarks[27]) / 2)
     view = View(landmarks, outline, landmarks, {}, image, recipe.size)
-    hands = _streams(seed, len(styles))
+    hands = _streams(len(styles), seed)
     drawn = [_drawn(view, style, hand) for style, hand in zip(styles, hands, strict=True)]
     known = {
         "intensity": 0.0,
