@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import gradio as gr
 from PIL import Image
 
 import s2f
+from s2f.errors import SketchError
 from s2f.expression import CLASSES, MAX_INTENSITY, Expression
 from s2f.pipeline import SketchToFace
 from s2f.sketch import EXTRACTED, STEPS, extract, prepare
@@ -31,37 +33,44 @@ CSS = """
 #result img, #drawn img {background: #fff}
 """
 
+Answer = tuple[Image.Image | None, str]
+
 pipe = SketchToFace.from_pretrained(MODEL) if MODEL else None
 
 
-def drawn(canvas: dict[str, Any] | None) -> Image.Image:
-    """The visitor's page; an untouched canvas sends no composite at all."""
+def answer(canvas: dict[str, Any] | None, make: Callable[[Image.Image], Answer]) -> Answer:
+    """What the page says of the canvas as it is now: a half-begun one is no error, only no face yet."""
     page = (canvas or {}).get("composite")
-    if page is None:
-        raise gr.Error("Draw a face first, or upload a drawing.", print_exception=False)
-    return page
-
-
-def clean(canvas: dict[str, Any] | None, steps: list[str]) -> tuple[Image.Image, str]:
-    """Clean and frame the drawing, and say what was done to it."""
+    if page is None:  # an untouched canvas
+        return None, "Draw a face to begin."
     try:
-        sketch = prepare(drawn(canvas), steps=steps)
+        return make(page)
+    except SketchError as error:
+        return None, f"Not a face yet: {error}."
     except s2f.S2FError as error:
         raise gr.Error(str(error), print_exception=False) from error
-    return sketch.image, str(sketch)
 
 
-def draw(
-    canvas: dict[str, Any] | None, steps: list[str], name: str, intensity: float, seed: int
-) -> tuple[Image.Image, str]:
+def clean(canvas: dict[str, Any] | None, steps: list[str]) -> Answer:
+    """Clean and frame the drawing, and say what was done to it."""
+
+    def make(page: Image.Image) -> Answer:
+        sketch = prepare(page, steps=steps)
+        return sketch.image, str(sketch)
+
+    return answer(canvas, make)
+
+
+def draw(canvas: dict[str, Any] | None, steps: list[str], name: str, intensity: float, seed: int) -> Answer:
     """Draw the face, give it its expression, and say what was done to the drawing."""
     assert pipe is not None
     wanted = Expression.of(name, intensity) if pipe.editor and name != "neutral" else None
-    try:
-        result = pipe(drawn(canvas), expression=wanted, seed=int(seed), prepare_steps=steps)
-    except s2f.S2FError as error:
-        raise gr.Error(str(error), print_exception=False) from error
-    return result.image, result.report
+
+    def make(page: Image.Image) -> Answer:
+        result = pipe(page, expression=wanted, seed=int(seed), prepare_steps=steps)
+        return result.image, result.report
+
+    return answer(canvas, make)
 
 
 def sketch_photo(photo: str | None, style: str) -> Image.Image:
@@ -82,6 +91,7 @@ with gr.Blocks(title="s2f: draw a face", delete_cache=(600, 3600)) as demo:
                 canvas = gr.Sketchpad(
                     label="Your drawing",
                     type="pil",
+                    height=CANVAS + 80,  # the page at its full size below the tools
                     canvas_size=(CANVAS, CANVAS),
                     fixed_canvas=True,
                     layers=False,
@@ -106,7 +116,7 @@ with gr.Blocks(title="s2f: draw a face", delete_cache=(600, 3600)) as demo:
                         0, MAX_INTENSITY, 1, label="Intensity", visible=pipe.editor is not None
                     )
                     seed = gr.Number(0, label="Seed", precision=0, minimum=0)
-                report = gr.Markdown(elem_id="report", container=False)
+                report = gr.Markdown("Draw a face to begin.", elem_id="report", container=False)
         with gr.Accordion("How your drawing is prepared", open=False):
             steps = gr.CheckboxGroup(list(STEPS), value=list(STEPS), label="Steps")
         inputs = [canvas, steps, expression, intensity, seed] if pipe else [canvas, steps]
