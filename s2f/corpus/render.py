@@ -30,7 +30,7 @@ _GAIN = {
     "AU5": 0.95,
     "AU6": 1.15,
     "AU7": 1.1,
-    "AU9": 1.2,
+    "AU9": 1.35,
     "AU12": 1.12,
     "AU15": 1.35,
     "AU17": 1.15,
@@ -40,7 +40,7 @@ _GAIN = {
 # what real smiles do beside the kit's: the mouth widens and the lips thin
 _COMPANY = {
     "AU4": (("AU1", -0.25),),
-    "AU9": (("AU10", -0.65),),  # the kit's wrinkled nose takes too much of the upper lip along
+    "AU9": (("AU10", -0.55),),  # the kit's wrinkled nose takes too much of the upper lip along
     "AU12": (("AU10", -0.12), ("AU20", 0.3), ("AU28_upper", 0.16), ("AU28_lower", 0.05)),
 }
 
