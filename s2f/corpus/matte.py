@@ -13,6 +13,7 @@ from .geometry import SIZE, push_pull, smoothstep
 _QUARTER = SIZE // 4
 _RIM = 14.0  # pixels from the outline within which hair may have gaps
 _SAME = 30  # grey levels in all from the backdrop, within which a patch deep in the hair is backdrop too
+_SOLID = 0.97  # opacity from which a pixel shows the person alone
 _LEAST_KNOWN = 0.03  # share of the picture that must surely be backdrop
 _FLOOR, _CEILING = 0.07, 0.92  # shares of foreground below and above which a pixel is wholly the one or other
 
@@ -41,6 +42,21 @@ def on_backdrop(image: np.ndarray, matte: Matte, backdrop: np.ndarray) -> np.nda
     # the bright seam that sharpening leaves around dark hair goes with the backdrop
     gone = np.maximum(matte.backdrop, image)
     return image + (1 - matte.alpha[..., None]) * (backdrop - gone)
+
+
+def unmixed(image: np.ndarray, matte: Matte) -> np.ndarray:
+    """The person's own colours, as float32: strands that show the backdrop have that of hair nearby."""
+    small = cv2.resize(image, (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA).astype(np.float32)
+    solid = cv2.resize(
+        (matte.alpha > _SOLID).astype(np.float32), (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA
+    )
+    solid = np.where(solid > 0.9, 1, 0).astype(np.float32)
+    share = cv2.GaussianBlur(solid, (0, 0), 2)
+    near = cv2.GaussianBlur(small * solid[..., None], (0, 0), 2) / np.maximum(share, 1e-4)[..., None]
+    near = push_pull(near, (share > 0.02).astype(np.float32)).astype(np.float32)
+    near = cv2.resize(near, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    own = np.clip((matte.alpha - 0.6) / (_SOLID - 0.6), 0, 1)[..., None]
+    return near + own * (image - near)
 
 
 def _known_backdrop(small: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -91,6 +107,7 @@ def _alpha(away: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     distance = np.abs(away).sum(-1)
     small = cv2.resize(away, (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA)
     sure = (cv2.resize(distance, (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA) > 90).astype(np.float32)
+    sure = cv2.erode(sure, np.ones((3, 3), np.uint8), borderValue=1)  # thin strands are mixtures themselves
     share = cv2.GaussianBlur(sure, (0, 0), 2)
     person = cv2.GaussianBlur(small * sure[..., None], (0, 0), 2) / np.maximum(share, 1e-4)[..., None]
     person = push_pull(person, (share > 0.05).astype(np.float32))
@@ -98,15 +115,29 @@ def _alpha(away: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     strength = np.einsum("hwc,hwc->hw", person, person)
     raw = np.einsum("hwc,hwc->hw", away, person) / np.maximum(strength, 40.0**2)
     alpha = np.clip((raw - _FLOOR) / (_CEILING - _FLOOR), 0, 1).astype(np.float32)
-    body = int(landmarks[list(at.NECK), 1].min()) - 40  # white shirts are hardly lighter than the backdrop
-    alpha[body:] = np.maximum(alpha[body:], np.clip((away[body:].sum(-1) - 18) / 24, 0, 1))
+    _add_clothes(alpha, away.sum(-1), int(landmarks[at.CHIN, 1]))
     return alpha
+
+
+def _add_clothes(alpha: np.ndarray, lighter: np.ndarray, chin: int) -> None:
+    """White shirts are hardly lighter than the backdrop, and under a shoulder there is no backdrop at all."""
+    if chin > SIZE - 24:
+        return
+    shirt = cv2.morphologyEx(lighter[chin:], cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    shirt *= np.clip(np.arange(SIZE - chin) / 30, 0, 1)[:, None]
+    alpha[chin:] = np.maximum(alpha[chin:], np.clip((shirt - 14) / 20, 0, 1))
+    clothed = cv2.erode((alpha[-4:].min(0) > 0.5).astype(np.uint8), np.ones((9, 1), np.uint8))[:, 0]
+    below = slice(min(chin + 30, SIZE - 12), SIZE)
+    body = cv2.morphologyEx((alpha[below] > 0.6).astype(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
+    body = np.maximum.accumulate(body, 0) * clothed
+    soft = cv2.GaussianBlur(body.astype(np.float32), (0, 0), 1.5) * body
+    alpha[below] = np.maximum(alpha[below], soft)
 
 
 def _closed(alpha: np.ndarray, distance: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """No holes deep inside, where highlights only look like the backdrop; near the rim, gaps in hair stay."""
-    solid = (alpha > 0.6).astype(np.uint8)
-    solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    firm = (alpha > 0.6).astype(np.uint8)
+    solid = cv2.morphologyEx(firm, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     framed = cv2.copyMakeBorder(1 - solid, 1, 0, 1, 1, cv2.BORDER_CONSTANT, value=1)
     cv2.floodFill(framed, None, (0, 0), 2)
     enclosed = (framed[1:, 1:-1] != 2).astype(np.uint8)

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from .geometry import rescaled
+from .portraits import Face
 
 WORK = 256
 RAYS = np.radians(np.linspace(-205, 25, 56))
@@ -30,6 +31,13 @@ def hair_outline(image: np.ndarray, eyes: np.ndarray) -> np.ndarray:
     smooth = gaussian_filter1d(median_filter(np.array(radii), 5, mode="nearest"), 1.0, mode="nearest")
     points = centre + smooth[:, None] * np.stack([np.cos(RAYS), np.sin(RAYS)], 1)
     return rescaled(points, 1 / factor)
+
+
+def silhouette(face: Face) -> np.ndarray:
+    """The outline of a face's hair, kept from before its backdrop was changed where it was."""
+    if face.outline is not None:
+        return face.outline
+    return hair_outline(face.image, (face.landmarks[18] + face.landmarks[27]) / 2)
 
 
 def _not_backdrop(image: np.ndarray) -> np.ndarray:

@@ -35,6 +35,7 @@ class Face:
     ethnicity: str = ""
     sources: tuple[str, ...] = ()
     mirrored: bool = False  # the host's picture is seen in a mirror
+    outline: np.ndarray | None = None  # hair silhouette, where the picture's backdrop no longer tells it
 
     @property
     def group(self) -> str:
@@ -190,9 +191,9 @@ def _reflected(image: np.ndarray, known: np.ndarray) -> np.ndarray:
 def _shoulder(image: np.ndarray, edge: int, inwards: int) -> tuple[float, float]:
     """(height, fall per pixel outwards) of the line between backdrop and shoulder where it meets an end."""
     near = image[:, sorted((edge, edge + 25 * inwards))[0] :][:, :25].astype(np.float32)
-    near = cv2.blur(near, (5, 1))[:, ::inwards]  # from the end inwards
-    backdrop = np.median(near[40:200], axis=0)
-    other = np.abs(near - backdrop).sum(-1) > 60
+    inside = cv2.blur(near, (5, 1))[:, ::inwards]  # from the end inwards
+    backdrop = np.median(inside[40:200], axis=0)
+    other = np.abs(inside - backdrop).sum(-1) > 60
     heights = []
     for column in range(0, 25, 2):
         empty = np.flatnonzero(~other[: SIZE - 1, column])

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from .backdrops import random_backdrop
-from .matte import cut_out, on_backdrop
+from .matte import cut_out, on_backdrop, unmixed
+from .outline import silhouette
 from .portraits import Face
 from .segment import Parts, segment
 
@@ -46,7 +47,7 @@ _LOCUS = np.array(
 def restyle(face: Face, rng: np.random.Generator) -> Face:
     """Another style of the same face; landmarks stay."""
     matte = cut_out(face.image, face.landmarks)
-    lab = cv2.cvtColor(face.image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = cv2.cvtColor(unmixed(face.image, matte) / 255, cv2.COLOR_RGB2LAB)
     parts = segment(lab, face.image, face.landmarks, matte)
     before = lab.copy()
     light = parts.skin_lab[0] > 55  # the host's complexion sets the odds of hair and eyes
@@ -60,7 +61,7 @@ def restyle(face: Face, rng: np.random.Generator) -> Face:
     if rng.random() >= _KEEP_BACKDROP and matte.alpha.min() < 0.5:
         moved = on_backdrop(face.image, matte, _with_grain(random_backdrop(rng), rng))
         image += moved - face.image
-    return replace(face, image=np.clip(image + 0.5, 0, 255).astype(np.uint8))
+    return replace(face, image=np.clip(image + 0.5, 0, 255).astype(np.uint8), outline=silhouette(face))
 
 
 def _with_grain(backdrop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -98,7 +99,7 @@ def _recolour_hair(lab: np.ndarray, parts: Parts, light: bool, rng: np.random.Ge
         new[1:] *= (lifted / new[0]) ** 0.7
         new[0] = lifted
     share = parts.hair
-    _towards(lab, share, old, np.maximum(new, (6, -40, -40)), slope=(0.55, 1.7), top=90)
+    _towards(lab, share, old, np.maximum(new, (6, -40, -40)), slope=(0.35, 3.0))
     brows = new.copy()
     brows[0] = min(old[0] + 0.55 * (new[0] - old[0]), parts.skin_lab[0] - 16)
     brows[1:] = old[1:] + 0.5 * (np.clip(new[1:], -2, 16) - old[1:])
@@ -112,12 +113,12 @@ def _towards(
     old: np.ndarray,
     new: np.ndarray,
     slope: tuple[float, float],
-    top: float,
 ) -> None:
     """Move a part's colour from `old` to `new`; its light and dark stay, as strong as the new one has it."""
-    contrast = np.clip((new[0] + 8) / (old[0] + 8), *slope)
-    lightness = new[0] + (lab[..., 0] - old[0]) * contrast
-    lightness = np.where(lightness > top - 10, top - 10 * np.exp((top - 10 - lightness) / 10), lightness)
+    before, after = (float(np.clip(colour[0], 4, 96)) / 100 for colour in (old, new))
+    power = np.clip(np.log(after) / np.log(before), *slope)  # black and white stay where they are
+    lightness = 100 * np.power(np.clip(lab[..., 0] / 100, 1e-3, 1), power)
+    lightness += new[0] - 100 * before**power
     depth = np.clip(lightness / max(new[0], 1), 0.25, 1.5)
     target = np.dstack(
         [
@@ -134,7 +135,7 @@ def _recolour_clothes(lab: np.ndarray, parts: Parts, rng: np.random.Generator) -
         return
     angle, strength = rng.uniform(0, 2 * np.pi), 45 * rng.random() ** 2
     new = np.array([rng.uniform(12, 88), strength * np.cos(angle), strength * np.sin(angle)])
-    _towards(lab, parts.clothing, parts.clothing_lab, new, slope=(0.3, 1.5), top=96)
+    _towards(lab, parts.clothing, parts.clothing_lab, new, slope=(0.1, 8.0))
 
 
 def _recolour_eyes(lab: np.ndarray, parts: Parts, light: bool, rng: np.random.Generator) -> None:
@@ -144,4 +145,4 @@ def _recolour_eyes(lab: np.ndarray, parts: Parts, light: bool, rng: np.random.Ge
     old, new = parts.eye_lab, _drawn(_IRISES, light, rng)
     new[0] = np.clip(new[0], 8, old[0] + 18)
     glint = np.clip((lab[..., 0] - old[0] - 22) / 14, 0, 1)
-    _towards(lab, parts.iris * (1 - glint), old, new, slope=(0.6, 1.6), top=85)
+    _towards(lab, parts.iris * (1 - glint), old, new, slope=(0.4, 2.5))
