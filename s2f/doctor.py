@@ -156,12 +156,15 @@ def _face(page: Page, mask: np.ndarray) -> tuple[Face, bool]:
     width, height = right - left, bottom - top
     unit = max(width, height) / 480  # as if the strokes filled a page of 512
     wide = stroke_width(ink, unit)
+    bold = ink
     if wide > THICK * unit:  # lines as the network knows them
         ink = thinned(ink, wide, USUAL * unit)
     best = find_face(ink, whole)
     spread = max(whole[2] - whole[0], whole[3] - whole[1])
     if best.sure < CERTAIN and np.abs(np.subtract(whole, box)).max() > 0.08 * spread:
         best = max(best, find_face(ink * main, box), key=lambda face: face.sure)
+    if best.sure < SURE and ink is not bold:
+        best = max(best, find_face(bold, whole), key=lambda face: face.sure)
     if best.sure < SURE and height > 1.5 * width:  # a whole figure: look at its head
         best = max(best, find_face(ink, _box(mask[: round(top + 0.4 * height)])), key=lambda face: face.sure)
     tilt = math.atan2(*(best.pupils[1] - best.pupils[0])[::-1])
