@@ -29,6 +29,8 @@ def start_badly(folder: str, how: str) -> Make:
             os._exit(3)
         if part.number == 1 and how == "full":
             raise OSError(errno.ENOSPC, "No space left on device", folder)
+        if part.number == 1 and how == "bug":
+            raise ZeroDivisionError("division\nby zero")
         if part.number == 1:
             raise CorpusError("got row 7, expected a picture; report it")
 

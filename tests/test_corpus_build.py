@@ -141,6 +141,7 @@ def test_stopping_in_the_middle_leaves_no_worker(tmp_path: Path) -> None:
     ("how", "error", "line"),
     [
         ("raise", CorpusError, "got row 7, expected a picture"),
+        ("bug", CorpusError, r"got ZeroDivisionError \(division by zero\) in a worker"),
         ("die", CorpusError, r"exit code 3\) in part train-000001.*fewer --workers"),
         ("full", OSError, "No space left"),
     ],

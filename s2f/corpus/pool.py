@@ -130,6 +130,11 @@ def _work(connection: Connection, start: Start, arguments: tuple[Any, ...]) -> N
             raise
         except OSError as error:
             connection.send(("oserror", (error.errno, error.strerror or str(error), error.filename)))
+        except Exception as error:
+            text = " ".join(str(error).split())
+            connection.send(
+                ("error", f"got {type(error).__name__} ({text}) in a worker, expected it to work; report it")
+            )
 
 
 @contextlib.contextmanager
