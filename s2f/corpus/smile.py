@@ -42,7 +42,20 @@ def harvest_teeth(face: Face, smile: np.ndarray, kit: Kit) -> Teeth | None:
         (x > columns[0] + 2) & (x < columns[-1] - 2) & (high - low > 0.22) & (np.abs(np.gradient(x)) > 0.2)
     )
     share = smoothstep(cv2.GaussianBlur(shown.astype(np.float32)[None], (0, 0), 5)[0] * 2 - 1)
+    clear = share > 0.9
+    if (
+        clear.sum() < 2.2 * DENSITY
+        or low[clear].std() > 0.05
+        or _reddish(colour[(v > 0.15) & (v < 0.8)][:, clear])
+    ):
+        return None
     return _completed(colour, share, s, v, low, crown)
+
+
+def _reddish(colour: np.ndarray) -> bool:
+    """Whether lips or a moustache were taken for teeth."""
+    lab = cv2.cvtColor(np.clip(colour / 255, 0, 1), cv2.COLOR_RGB2LAB)
+    return bool(np.median(lab[..., 1]) > 3.5)
 
 
 def _tooth_mask(smile: np.ndarray, landmarks: np.ndarray) -> np.ndarray | None:
