@@ -117,9 +117,11 @@ def photo() -> Callable[..., np.ndarray]:
         """A head of soft blobs on a backdrop."""
         ys, xs = np.mgrid[:height, :width].astype(np.float32)
         u, v = (xs - width / 2) / (0.5 * min(width, height)), (ys - height / 2) / (0.5 * min(width, height))
-        soft = lambda x, y, a, b: (
-            1 / (1 + np.exp(np.minimum(14 * (((u - x) / a) ** 2 + ((v - y) / b) ** 2 - 1), 60)))
-        )  # noqa: E731
+
+        def soft(x: float, y: float, a: float, b: float) -> np.ndarray:
+            steep = 14 * (((u - x) / a) ** 2 + ((v - y) / b) ** 2 - 1)
+            return 1 / (1 + np.exp(np.minimum(steep, 60)))
+
         grey = np.full((height, width), 0.8, np.float32)
         for x, y, a, b, tone in (
             (0, -0.1, 0.62, 0.78, 0.25),

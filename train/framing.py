@@ -206,7 +206,7 @@ def guesses(
 def lessons(
     page: np.ndarray, pupils: np.ndarray | None, rng: np.random.Generator, follow: bool
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """(n, features) and (n, 5): corrections in units of PUSH (NaN without a face), and how right the pose is."""
+    """(n, features) and (n, 5): corrections in units of PUSH, NaN without a face; how right it is."""
     ink = 1 - page.astype(np.float32) / 255
     rows, columns = np.flatnonzero((ink > 0.2).any(1)), np.flatnonzero((ink > 0.2).any(0))
     if len(rows) < 9 or len(columns) < 9:
