@@ -29,7 +29,7 @@ NO_MODEL = """This version carries no trained weights, so it shows what it can d
 and frames your drawing as a model needs it, and turns photographs into drawings. Set `S2F_MODEL` to a folder
 or repository with a drawer to see faces."""
 CSS = """
-.gradio-container {max-width: 1080px !important; margin: 0 auto !important}
+.gradio-container {max-width: 1280px !important; margin: 0 auto !important}
 #result img, #drawn img {background: #fff}
 """
 

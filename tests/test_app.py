@@ -148,6 +148,10 @@ def test_a_visitor_draws_and_sees_the_clean_drawing(browser: Browser, bare_app: 
     expect(picture(page, "result")).to_be_visible()
     expect(page.locator("#report")).not_to_contain_text("to begin")
     expect(page.get_by_text("Error", exact=True)).to_have_count(0)
+    left, right = (page.locator(f).first.bounding_box() for f in ("canvas", "#result"))
+    assert left
+    assert right
+    assert left["x"] + left["width"] < right["x"]  # side by side on a desktop
     page.screenshot(path=tmp_path / "draw.png")
     assert page.strangers == []
     page.close()
