@@ -179,7 +179,7 @@ def _paper_light(grey: np.ndarray) -> np.ndarray:
     small = cv2.resize(bright, side, interpolation=cv2.INTER_AREA)
     around = cv2.GaussianBlur(cv2.dilate(small, np.ones((31, 31), np.uint8)), (0, 0), 8)
     small = cv2.morphologyEx(small, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)))
-    sure = cv2.erode((small > 0.55 * around).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
+    sure = cv2.erode((small > 0.45 * around).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
     light: np.ndarray = np.zeros_like(small)
     known: np.ndarray = np.zeros_like(small)
     for sigma in (0.8, 3.0, 8.0, 24.0):
