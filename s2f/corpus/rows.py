@@ -216,7 +216,7 @@ def _photographed(stock: Stock, place: Place, seed: int) -> dict[str, Any]:
     landmarks = rescaled(face.landmarks, recipe.size / len(face.image))
     styles = place.styles(recipe.sketches, recipe.renders)
     if smiling:  # nobody has placed its landmarks, which a hand would need
-        styles = tuple(EXTRACTED[k % len(EXTRACTED)] for k in range(recipe.sketches))
+        styles = tuple(EXTRACTED[(place.person + k) % len(EXTRACTED)] for k in range(recipe.sketches))
     outline = hair_outline(image, (landmarks[18] + landmarks[27]) / 2)
     view = View(landmarks, outline, landmarks, {}, image, recipe.size)
     hands = _streams(len(styles), seed)
