@@ -24,7 +24,9 @@ def move_lids(
     up0, up = person.landmarks[list(UPPER_LID[side])], landmarks[list(UPPER_LID[side])]
     low0, low = person.landmarks[list(LOWER_LID[side])], landmarks[list(LOWER_LID[side])]
     width = np.ptp(up0[:, 0])
-    x0, x1 = np.clip([int(up[:, 0].min()) - 2, int(up[:, 0].max()) + 3], 0, person.size)
+    x0, x1 = np.clip(
+        [int(up[:, 0].min() - 0.1 * width), int(up[:, 0].max() + 0.1 * width) + 1], 0, person.size
+    )
     y0, y1 = np.clip([int(up[:, 1].min() - 0.9 * width), int(low[:, 1].max()) + 4], 0, person.size)
     ys, xs = np.mgrid[y0:y1, x0:x1].astype(np.float32)
     box = back[y0:y1, x0:x1]
@@ -32,15 +34,20 @@ def move_lids(
     above, across = top - ys, box[..., 0].ravel()
     old_top = curve(up0, across).reshape(ys.shape)
     old_bottom = curve(low0, across).reshape(ys.shape)
-    ends = smoothstep(np.minimum(xs - up[:, 0].min(), up[:, 0].max() - xs) / (0.12 * width))
-    carried = old_top - np.maximum(old_top - box[..., 1], np.minimum(above, _LASH * width))
-    box[..., 1] += ends * (above > -0.04 * width) * (carried - box[..., 1])
+    from_corner = np.minimum(xs - up[:, 0].min(), up[:, 0].max() - xs) / width
+    ends, inner = smoothstep(from_corner / 0.06), smoothstep(from_corner / 0.1 + 0.8)
+    depth = np.maximum(old_top - box[..., 1], np.minimum(above, _LASH * width))
+    roots = 1 - smoothstep((above - 0.03 * width) / (0.16 * width))  # seen even where the brow hoods the lid
+    carried = old_top - (depth + roots * (above - depth))
+    box[..., 1] += inner * (above > -0.055 * width) * (carried - box[..., 1])
     # where lids close, nothing of the photograph's eyeball may be seen between them
     opening = _opening_at_rest(person, up, side, xs[0])
     shut = smoothstep(1.25 - (bottom - top) / (0.5 * opening)) * ends
     middle = np.minimum((top + bottom) / 2, bottom)
     lids = np.where(
-        ys < middle, np.minimum(box[..., 1], old_top), np.maximum(box[..., 1], old_bottom + 0.02 * width)
+        ys < middle,
+        np.minimum(box[..., 1], old_top + 0.05 * width),
+        np.maximum(box[..., 1], old_bottom + 0.02 * width),
     )
     box[..., 1] += shut * (np.abs(ys - middle) < 0.3 * width) * (lids - box[..., 1])
     growth = np.gradient(box[..., 1], axis=0)

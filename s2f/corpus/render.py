@@ -27,7 +27,7 @@ __all__ = ["MAX_GAZE", "MAX_PITCH", "MAX_ROLL", "MAX_YAW", "Pose", "Render", "re
 _GAIN = {
     "AU1": 1.2,
     "AU4": 1.5,
-    "AU5": 0.95,
+    "AU5": 1.15,
     "AU6": 1.15,
     "AU7": 1.1,
     "AU9": 1.35,
