@@ -15,8 +15,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from safetensors.numpy import load_file
 
-WEIGHTS = Path(__file__).parent / "weights" / "framing.npz"
+WEIGHTS = Path(__file__).parent / "weights" / "framing" / "model.safetensors"
+LAYERS = ("w1", "b1", "w2", "b2", "w3", "b3")
 BASE = 220  # the strokes are measured with the longer side of their box this many pixels
 MARGIN = 40
 LEAST = 0.08 * BASE  # the smallest eye distance: below it one eye could pass for a face
@@ -134,8 +136,8 @@ def step(levels: list[np.ndarray], poses: np.ndarray) -> tuple[np.ndarray, np.nd
 
 @cache
 def _weights() -> list[np.ndarray]:
-    with np.load(WEIGHTS, allow_pickle=False) as stored:
-        return [stored[name].astype(np.float32) for name in ("w1", "b1", "w2", "b2", "w3", "b3")]
+    stored = load_file(WEIGHTS)
+    return [stored[name].astype(np.float32) for name in LAYERS]
 
 
 def _network(features: np.ndarray) -> np.ndarray:

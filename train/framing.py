@@ -1,41 +1,48 @@
 """Fit the small network of `s2f.framing` that finds the pupils of drawn faces.
 
-    python train/framing.py --corpus .corpus --output s2f/weights/framing.npz
+    python train/framing.py --corpus corpus --output_dir s2f/weights/framing
 
-Half of the pages are the corpus's drawings, half are doodles made here: smileys, ovals, cartoon eyes,
-glasses. All get the clutter of real pages. The network first learns to correct guesses strewn around the
+Half of the pages are the corpus's drawings, half are doodles: smileys, ovals, cartoon eyes, glasses. All get
+the clutter of real pages. The network first learns to correct guesses strewn around the
 truth, then also the guesses that it makes itself, so that it can follow its own steps to the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from doodles import SIDE, cluttered, doodle, without_face
+from safetensors.numpy import save_file
 from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
 from s2f import framing
+from s2f.corpus import load
+from s2f.errors import S2FError, SketchError
+from s2f.image import EYE_DISTANCE, EYE_LINE
+from s2f.metrics import rate
+from s2f.sketch import prepare
+from s2f.training import write_arguments
 
-SIDE = 256
-log = logging.getLogger("framing")
-Page = tuple[
-    np.ndarray, np.ndarray | None
-]  # uint8, dark on white; both pupils, or None where there is no face
+log = logging.getLogger("s2f.train.framing")
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--corpus", help="a corpus folder or hub id (default: doodles alone)")
-    p.add_argument("--output", type=Path, default=Path("framing.npz"))
+    p.add_argument("--corpus", required=True, help="folder or repository of a corpus")
+    p.add_argument("--output_dir", type=Path, required=True)
     p.add_argument("--pages", type=int, default=4000, help="pages of each round")
     p.add_argument("--rounds", type=int, default=3, help="from the second on, with the network's own guesses")
+    p.add_argument("--scored", type=int, default=400, help="drawings of each held-out split that score it")
     p.add_argument("--epochs", type=int, default=6)
     p.add_argument("--hidden", type=int, nargs=2, default=(64, 32))
     p.add_argument("--learning_rate", type=float, default=2e-3)
@@ -43,138 +50,27 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return p.parse_args(argv)
 
 
-def read_corpus(corpus: str | None, limit: int) -> list[Page]:
-    if not corpus:
-        return []
-    from s2f.corpus.load import load
-
-    pages: list[Page] = []
-    for row in load(corpus, split="train").select_columns(["image", "sketch", "landmarks"]):
+def read(corpus: str, split: str, limit: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """(style, page, pupils on that page) of a split's drawings; a hand may have placed the face elsewhere."""
+    rows = load(corpus, split=split).select_columns(
+        ["sketch", "sketch_style", "sketch_transform", "landmarks"]
+    )
+    styles = rows.features["sketch_style"].feature.names
+    pages = []
+    for row in rows.shuffle(seed=0):
         if row["landmarks"] is None:
             continue
         pupils = np.asarray(row["landmarks"])[:2]
-        for sketch in row["sketch"]:
+        for sketch, style, moved in zip(
+            row["sketch"], row["sketch_style"], row["sketch_transform"], strict=True
+        ):
+            placed = np.reshape(moved, (2, 3))
+            here = pupils @ placed[:, :2].T + placed[:, 2]
             pixels = np.asarray(sketch.convert("L").resize((SIDE, SIDE), reducing_gap=2))
-            pages.append((pixels, (pupils + 0.5) * SIDE / row["image"].width - 0.5))
+            pages.append((styles[style], pixels, (here + 0.5) * SIDE / sketch.width - 0.5))
         if len(pages) >= limit:
             break
-    return pages
-
-
-def doodle(rng: np.random.Generator) -> Page:
-    """A face in simple shapes, in units of the eye distance around the point between the pupils."""
-    page = np.full((SIDE, SIDE), 255, np.uint8)
-    apart, middle = rng.uniform(38, 74), np.array([128, 120]) + rng.normal(0, 8, 2)
-    pen, shake = int(rng.choice([1, 1, 2, 2, 3, 4, 6])), rng.choice([0, 0.01, 0.03])
-
-    def line(points: list[tuple[float, float]] | np.ndarray, fill: bool = False) -> None:
-        path = np.asarray(points, float)
-        t = np.linspace(0, 1, len(path))[:, None]
-        waves = (np.sin(2 * np.pi * (f * t + rng.random(2))) * rng.normal(0, 1, 2) / f for f in (1, 2, 3))
-        path = path + shake * np.ptp(path, 0).max() * sum(waves)
-        where = [np.round(16 * (middle + apart * path)).astype(np.int32)]
-        if fill:
-            cv2.fillPoly(page, where, 0, cv2.LINE_AA, 4)
-        cv2.polylines(page, where, False, 0, pen, cv2.LINE_AA, 4)
-
-    def oval(
-        x: float, y: float, a: float, b: float, start: float = 0, end: float = 2, fill: bool = False
-    ) -> None:
-        turn = np.linspace(start * np.pi, end * np.pi, 40)
-        line(np.stack([x + a * np.cos(turn), y + b * np.sin(turn)], 1), fill)
-
-    wide, chin, crown = rng.uniform(0.95, 1.5), rng.uniform(1.1, 2.2), rng.uniform(0.8, 1.9)
-    if rng.random() < 0.85:
-        oval(
-            0, (chin - crown) / 2, wide, (chin + crown) / 2, 0, rng.choice([1.0, 1.5, 2.0], p=[0.2, 0.2, 0.6])
-        )
-    kind, size = rng.choice(["dot", "ring", "almond", "tall", "arc", "cross"]), rng.uniform(0.14, 0.3)
-    for x in (-0.5, 0.5):
-        if kind == "dot":
-            oval(x, 0, 0.35 * size, 0.35 * size, fill=True)
-        elif kind == "arc":
-            oval(x, 0.2 * size, 1.1 * size, 0.6 * size, 1, 2)
-        elif kind == "cross":
-            line([(x - 0.6 * size, -0.6 * size), (x + 0.6 * size, 0.6 * size)])
-            line([(x - 0.6 * size, 0.6 * size), (x + 0.6 * size, -0.6 * size)])
-        else:
-            tall = {"ring": 1.0, "almond": 0.55, "tall": 1.4}[kind]
-            oval(x, 0, size, size * tall)
-            oval(x, 0, 0.5 * size, 0.5 * size * tall, fill=bool(rng.random() < 0.5))
-        lift = rng.uniform(0.28, 0.5)
-        if rng.random() < 0.6:
-            line([(x - 0.28, -lift), (x, -lift - 0.05), (x + 0.28, -lift)])
-        if rng.random() < 0.2:
-            oval(x, 0, 0.42, 0.36)  # glasses
-    nose = rng.uniform(0.4, 0.35 + 0.3 * chin)
-    line([(0, 0.1), (-rng.uniform(0, 0.28), nose), (0.1, nose)])
-    mouth, half = nose + (chin - nose) * rng.uniform(0.3, 0.6), rng.uniform(0.12, 0.7)
-    oval(0, mouth, half, half * rng.uniform(0, 0.7), rng.choice([0.05, 1.05]), rng.choice([0.95, 1.95]))
-    top = rng.random()
-    if top < 0.3:  # spikes
-        xs = np.linspace(-wide, wide, 2 * int(rng.integers(5, 12)) + 1)
-        line(
-            np.stack(
-                [xs, -crown * np.sqrt(1 - (xs / (1.01 * wide)) ** 2) - 0.3 * (np.arange(len(xs)) % 2)], 1
-            )
-        )
-    elif top < 0.5:  # solid hair
-        oval(0, -0.4 * crown, 1.05 * wide, 0.75 * crown, 1, 2, fill=True)
-    elif top < 0.7:  # long hair
-        for side in (-wide, wide):
-            line(
-                [
-                    (0, -crown - 0.2),
-                    (0.9 * side, -0.6 * crown),
-                    (1.15 * side, 0),
-                    (1.2 * side, rng.uniform(1, 3)),
-                ]
-            )
-    if rng.random() < 0.45:  # neck and shoulders
-        for side in (-wide, wide):
-            line([(0.45 * side, chin - 0.1), (0.45 * side, chin + 0.5), (2 * side, chin + 1.2)])
-    return page, middle + apart * np.array([(-0.5, 0), (0.5, 0)])
-
-
-def without_face(rng: np.random.Generator) -> Page:
-    """Boxes, loose lines, writing, an empty oval."""
-    page, pen, kind = np.full((SIDE, SIDE), 255, np.uint8), int(rng.integers(1, 5)), rng.integers(4)
-    for _ in range(int(rng.integers(3, 20))):
-        a, b = (tuple(int(v) for v in rng.integers(10, 245, 2)) for _ in range(2))
-        if kind == 0:
-            cv2.rectangle(page, a, b, 0, pen)
-        elif kind == 1:
-            cv2.line(page, a, b, 0, pen, cv2.LINE_AA)
-        elif kind == 2:
-            cv2.putText(
-                page, "".join(rng.choice(list("abcdeghkmnorst"), 6)), a, 3, rng.uniform(0.6, 1.5), 0, pen
-            )
-    if kind == 3:
-        cv2.ellipse(page, (128, 128), tuple(int(v) for v in rng.integers(50, 115, 2)), 0, 0, 360, 0, pen)
-    return page, None
-
-
-def cluttered(page: np.ndarray, pupils: np.ndarray | None, rng: np.random.Generator) -> Page:
-    """Mirrored, drawn with a broader pen, scribbled beside, partly rubbed out, or only the features drawn."""
-    out = page.copy()
-    if pupils is not None and rng.random() < 0.15:
-        (x, y), apart = pupils.mean(0), float(np.hypot(*(pupils[1] - pupils[0])))
-        face = np.zeros_like(out)
-        axes = (int(0.92 * apart), int(0.95 * apart))
-        cv2.ellipse(face, (int(x), int(y + 0.38 * apart)), axes, 0, 0, 360, 1, -1)
-        out[face == 0] = 255
-    if rng.random() < 0.2:
-        out = cv2.erode(out, np.ones((2, 2), np.uint8))
-    if rng.random() < 0.15:
-        loop = rng.uniform(0, SIDE, 2) + np.cumsum(rng.normal(0, 8, (12, 2)), 0)
-        cv2.polylines(out, [np.round(loop).astype(np.int32)], False, 0, int(rng.integers(1, 4)), cv2.LINE_AA)
-    if rng.random() < 0.12:
-        where = tuple(int(v) for v in rng.uniform(0, SIDE, 2))
-        cv2.circle(out, where, int(rng.integers(6, 26)), 255, -1)
-    if rng.random() < 0.5:
-        out = out[:, ::-1]
-        pupils = None if pupils is None else pupils[::-1] * (-1, 1) + (SIDE - 1, 0)
-    return np.ascontiguousarray(out), pupils
+    return pages[:limit]
 
 
 def guesses(
@@ -259,23 +155,62 @@ def fit(net: nn.Module, x: torch.Tensor, y: torch.Tensor, epochs: int, rate: flo
         log.info("epoch %d: loss %.4f", epoch + 1, total / batches)
 
 
-def write(net: nn.Sequential, path: Path) -> None:
+def write(net: nn.Sequential, folder: Path) -> None:
     """float16, in the layout that `s2f.framing` reads; from now on it reads these."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     values = [p.detach().numpy().astype(np.float16) for p in net.parameters()]
-    names = ("w1", "b1", "w2", "b2", "w3", "b3")
-    stored: dict[str, Any] = {n: v.T if v.ndim == 2 else v for n, v in zip(names, values, strict=True)}
-    np.savez_compressed(path, **stored)
-    framing.WEIGHTS = path
+    stored = {n: np.ascontiguousarray(v.T) for n, v in zip(framing.LAYERS, values, strict=True)}
+    save_file(stored, folder / ".model.safetensors")
+    (folder / ".model.safetensors").replace(folder / "model.safetensors")
+    layers = {name: list(value.shape) for name, value in stored.items()}
+    (folder / "config.json").write_text(json.dumps({"layers": layers}, indent=2) + "\n", encoding="utf-8")
+    framing.WEIGHTS = folder / "model.safetensors"
     framing._weights.cache_clear()
+
+
+def strewn(page: np.ndarray, pupils: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The drawing at a random size, tilt and place on a larger page."""
+    size, angle = rng.uniform(0.35, 1.5), rng.uniform(-0.21, 0.21)
+    turn = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    room = max(0.0, 384 - 0.8 * size * SIDE) / 2
+    place = 192 + rng.uniform(-room, room, 2) - turn @ np.array([SIDE / 2, SIDE / 2])
+    matrix = np.column_stack([turn, place])
+    way = cv2.INTER_AREA if size < 1 else cv2.INTER_LINEAR
+    return cv2.warpAffine(page, matrix, (384, 384), flags=way, borderValue=255), pupils @ turn.T + place
+
+
+def measure(pages: list[tuple[str, np.ndarray, np.ndarray]], seed: int) -> dict[str, Any]:
+    """What the doctor makes of drawings strewn over pages: the worse pupil's error, in eye distances."""
+    rng, errors, unread = np.random.default_rng(seed), [], 0
+    aim = 512 * np.array([[0.5 - EYE_DISTANCE / 2, EYE_LINE], [0.5 + EYE_DISTANCE / 2, EYE_LINE]]) - 0.5
+    for style, page, pupils in pages:
+        drawing, there = strewn(page, pupils, rng)
+        try:
+            matrix = prepare(drawing).transform
+        except SketchError:  # hardly anything of it lies on the page
+            unread += 1
+            continue
+        miss = np.linalg.norm(there @ matrix[:, :2].T + matrix[:, 2] - aim, axis=1).max()
+        errors.append((style, miss / (512 * EYE_DISTANCE)))
+
+    def said(found: list[float]) -> dict[str, Any]:
+        return {
+            "median": round(float(np.median(found)), 4),
+            "p90": round(float(np.quantile(found, 0.9)), 4),
+            "within_0.3": rate([e < 0.3 for e in found]),
+        }
+
+    styles = sorted({style for style, _ in errors})
+    by_style = {s: said([e for style, e in errors if style == s]) for s in styles}
+    return {"all": said([e for _, e in errors]), "by_style": by_style, "unread": unread}
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     rng = np.random.default_rng(args.seed)
     torch.manual_seed(args.seed)
-    drawn = read_corpus(args.corpus, args.pages)
+    began = time.monotonic()
+    drawn = [(page, pupils) for _, page, pupils in read(args.corpus, "train", 2 * args.pages)]
     features = 3 * (len(framing.COARSE) + len(framing.FINE))
     one, two = args.hidden
     net = nn.Sequential(
@@ -286,7 +221,7 @@ def main(argv: list[str] | None = None) -> None:
         for _ in tqdm(range(args.pages), desc=f"round {turn + 1}", unit="page", delay=2):
             if rng.random() < 0.1:
                 page = without_face(rng)
-            elif drawn and rng.random() < 0.5:
+            elif rng.random() < 0.5:
                 page = drawn[rng.integers(len(drawn))]
             else:
                 page = doodle(rng)
@@ -295,8 +230,16 @@ def main(argv: list[str] | None = None) -> None:
                 seen.append((lesson[0].astype(np.float16), lesson[1].astype(np.float32)))
         x, y = (torch.from_numpy(np.concatenate(part)) for part in zip(*seen, strict=True))
         fit(net, x, y, args.epochs, args.learning_rate)
-        write(net, args.output)
+        write(net, args.output_dir)
+    write_arguments(args.output_dir, args, minutes=round((time.monotonic() - began) / 60, 1))
+    metrics = {s: measure(read(args.corpus, s, args.scored), args.seed) for s in ("validation", "test")}
+    (args.output_dir / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    log.info("test: %s", metrics["test"]["all"])
 
 
 if __name__ == "__main__":
-    main()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        main()
+    except S2FError as error:
+        raise SystemExit(f"train/framing.py: {error}") from None
