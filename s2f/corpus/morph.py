@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
+from ..errors import CorpusError
 from . import points as at
+from .average import smallest_triangle, unfolded
 from .geometry import SIZE, push_pull, sampled, thin_plate
 from .look import measure_look
 from .mirror import mirror
@@ -32,8 +34,11 @@ _REGIONS: dict[str, list[int]] = {
     "mouth": [*range(87, 109), *range(170, 174)],
     "jaw": [*range(126, 133), *range(174, 179)],
     "cheek": [*range(158, 170)],
+    "outline": [*range(109, 126), *range(133, 158), *range(185, 189)],
 }
-_SHARE = {"jaw": 0.55, "cheek": 0.8}  # how far the host's outline follows the donors
+_SHARE = {"jaw": 0.55, "cheek": 0.8, "outline": 0.35}  # how far the host's outline follows the donors
+_LARGEST_MOVE = 12.0  # pixels of it, for hair is of all lengths
+_THIN = 0.12  # of its average area, below which a triangle of landmarks is about to fold
 _TRIES = 40
 _LIGHT = (0.8, 1.25)  # how far a donor's light and shade may be bent towards the host's
 _GRID = 8  # pixels between the spline's samples
@@ -57,12 +62,16 @@ def new_identity(
         if reason is None:
             return face, rejected
         rejected[reason] += 1
-    return face, rejected
+    raise CorpusError(
+        f"got {_TRIES} flawed mixtures in a row (most often: {rejected.most_common(1)[0][0]}), expected "
+        "one that holds; look at the portraits and their landmarks"
+    )
 
 
 def synthesise(sources: Sources, rng: np.random.Generator) -> Face:
-    faces = [mirror(s.face) if s.mirrored else s.face for s in (sources.host, *sources.donors)]
-    traits = [_traits(s.face) for s in (sources.host, *sources.donors)]
+    who = (sources.host, *sources.donors)
+    faces = [mirror(_sound(s.face)) if s.mirrored else _sound(s.face) for s in who]
+    traits = [_traits(s.face) for s in who]
     host = faces[0]
     landmarks, shares = _mixed_shape(faces, rng)
     shares = _textures(shares, traits, rng)
@@ -74,8 +83,13 @@ def synthesise(sources: Sources, rng: np.random.Generator) -> Face:
     inner = _blended(layers, masks, shares, crops, landmarks, (y0, y1, x0, x1))
     image = whole.copy()
     image[y0:y1, x0:x1] = np.clip(inner + 0.5, 0, 255).astype(np.uint8)
-    who = tuple(s.face.sources[0] for s in (sources.host, *sources.donors))
-    return Face(image, landmarks, host.gender, host.group, who, host.mirrored)
+    ids = tuple(s.face.sources[0] for s in who)
+    return Face(image, landmarks, host.gender, host.group, ids, host.mirrored)
+
+
+@lru_cache(maxsize=1024)
+def _sound(face: Face) -> Face:
+    return replace(face, landmarks=unfolded(face.landmarks))
 
 
 @dataclass(frozen=True)
@@ -120,12 +134,17 @@ def _mixed_shape(faces: list[Face], rng: np.random.Generator) -> tuple[np.ndarra
     count = len(faces)
     base = rng.dirichlet([1.2] + [2.2] * (count - 1))
     every = np.stack([face.landmarks for face in faces])
-    shape, shares = faces[0].landmarks.copy(), {}
-    for region, ids in _REGIONS.items():
-        shares[region] = rng.dirichlet(base * 9 + 0.15)
-        mixed = np.tensordot(shares[region], every[:, ids], 1)
-        shape[ids] += _SHARE.get(region, 1.0) * (mixed - shape[ids])
-    return shape, shares
+    shares = {region: rng.dirichlet(base * 9 + 0.15) for region in _REGIONS}
+    for apart in (1.0, 0.6, 0.3, 0.0):  # parts of one person may not fit another's: bring them together
+        shape = every[0].copy()
+        for region, ids in _REGIONS.items():
+            share = apart * shares[region] + (1 - apart) * base
+            mixed = np.tensordot(share, every[:, ids], 1)
+            move = _SHARE.get(region, 1.0) * (mixed - shape[ids])
+            shape[ids] += np.clip(move, -_LARGEST_MOVE, _LARGEST_MOVE) if region == "outline" else move
+        if smallest_triangle(shape) >= _THIN:
+            break
+    return unfolded(shape), shares
 
 
 def _textures(
@@ -133,6 +152,7 @@ def _textures(
 ) -> dict[str, np.ndarray]:
     """Sharpen the shares, and leave out who does not go with the host's skin, brows, irises or beard."""
     host = traits[0]
+    alike = np.array([np.exp(-(((t.skin - host.skin) / 14) ** 2)) for t in traits])
     beards = np.array([abs(t.beard - host.beard) < 6 + 0.3 * min(host.beard, t.beard) for t in traits])
     eyes = np.array(
         [
@@ -142,15 +162,14 @@ def _textures(
     )
     out = {}
     for region, share in shares.items():
-        share = share**2
+        share = share**2 * alike
         if region in ("mouth", "jaw"):
             share = share * beards
         if region == "eyes":
-            share = np.eye(len(share))[
-                np.argmax(share * eyes)
-            ]  # irises and brows of one person, never of two
+            one = np.argmax(share * eyes)  # irises and brows of one person, never of two
+            share = np.eye(len(share))[one]
         out[region] = share / share.sum() if share.sum() > 0 else np.eye(len(share))[0]
-    beardless = shares["cheek"] ** 2 * beards
+    beardless = shares["cheek"] ** 2 * alike * beards
     out["low cheek"] = beardless / beardless.sum() if beardless.sum() > 0 else np.eye(len(beardless))[0]
     return out
 
@@ -219,6 +238,7 @@ def _masks(lm: np.ndarray) -> dict[str, np.ndarray]:
         "jaw": _hull_mask(lm[[*range(126, 133), 176, 178, 87, 93]], 9),
         "inner": cv2.GaussianBlur(inner, (0, 0), 2) * np.clip(_hull_mask(_face_hull(lm, 0.78), 3), 0, 1),
         "balls": np.maximum(*(_hull_mask(lm[ids], 3, 2) for ids in lids)),
+        "lips": _hull_mask(lm[87:109], 3, 2),
         "skin": skin,
     }
 
@@ -234,6 +254,7 @@ def _recoloured(
         np.average(low, axis=(0, 1), weights=weight + 1e-6) for low, weight in zip(soft, valid, strict=True)
     ]
     spared = 1 - 0.75 * masks["balls"][quarter][..., None]
+    lips = 1 - 0.7 * masks["lips"][quarter][..., None]  # what is grey on cheeks would be purple on them
     out = []
     for crop, low, mean in zip(crops[1:], soft[1:], means[1:], strict=True):
         host_light, own_light = soft[0] / means[0], low / mean
@@ -241,9 +262,12 @@ def _recoloured(
         wanted = own_light * light * means[0]
         # features and pores of a much darker or lighter skin would come out too strong as plain ratios
         gain = np.clip((wanted + 8) / (low + 8), 0.4, 2.2) ** 0.5
+        shift = wanted - low * gain
         gain, shift = (
-            _enlarged(field, crop) for field in ((gain - 1) * spared, (wanted - low * gain) * spared)
+            field.mean(-1, keepdims=True) + lips * (field - field.mean(-1, keepdims=True))
+            for field in (gain - 1, shift)
         )
+        gain, shift = (_enlarged(field * spared, crop) for field in (gain, shift))
         out.append(crop + crop * gain + shift)
     return out
 

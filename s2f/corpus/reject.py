@@ -14,6 +14,7 @@ import numpy as np
 
 from . import points as at
 from .areas import Areas, areas_of
+from .average import smallest_triangle
 from .look import measure_look
 from .portraits import Face
 
@@ -25,7 +26,10 @@ LIMITS: Mapping[str, float] = {
     "pale irises": 0.0,
     "uneven cheeks": 10.0,
     "odd region": 13.0,
+    "crossed landmarks": 0.15,
+    "stained": 15.0,
     "blotched skin": 3.1,
+    "chalky lips": 12.0,
     "seams": 2.9,
     "ghosted": 0.5,
 }
@@ -59,9 +63,12 @@ def measures(face: Face) -> dict[str, float]:
     bare = _bare_skin(lab, areas)
     return {
         "landmarks fold": folds,
+        "crossed landmarks": -smallest_triangle(face.landmarks),
         "pale irises": _pale_irises(face),
+        "chalky lips": _chalky_lips(face),
         "uneven cheeks": _uneven_cheeks(lab, areas),
         "odd region": _odd_region(lab, areas, bare),
+        "stained": _stains(lab, face.landmarks - (areas.box[1].start, areas.box[0].start)),
         "blotched skin": _blotches(lab, bare),
         "seams": _seams(lab, bare),
         "ghosted": _ghosts(face, areas, bare),
@@ -114,6 +121,15 @@ def _pale_irises(face: Face) -> float:
     return eye[0] - (19 + 1.9 * float(np.clip(skin[0] - 44, 0, 18)))
 
 
+def _chalky_lips(face: Face) -> float:
+    """L* by which the lips are lighter than the skin."""
+    look = measure_look(face.image, face.landmarks)
+    skin, lip = look["skin"], look["lip"]
+    assert skin is not None
+    assert lip is not None
+    return lip[0] - skin[0]
+
+
 def _uneven_cheeks(lab: np.ndarray, areas: Areas) -> float:
     """Colour difference between the left and the right cheek."""
     core = (areas.core > 0) & (areas.features < 0.5)
@@ -133,6 +149,16 @@ def _odd_region(lab: np.ndarray, areas: Areas, bare: np.ndarray) -> float:
             off = np.median(lab[here], 0) - whole
             worst = max(worst, float(np.hypot(off[1], off[2])))
     return worst
+
+
+def _stains(lab: np.ndarray, lm: np.ndarray) -> float:
+    """How far the hue of forehead, a cheek, the nose, the chin or a side of the jaw lies from the others'."""
+    brow, cheeks = lm[[76, 77, 139]].mean(0), [(lm[165] + lm[158]) / 2, (lm[168] + lm[161]) / 2]
+    jaw = [lm[127] * 0.7 + lm[87] * 0.3, lm[131] * 0.7 + lm[93] * 0.3]
+    spots = np.array([brow, *cheeks, (lm[54] + lm[60]) / 2, (lm[129] + lm[106]) / 2, *jaw])
+    spots = np.clip(((spots + 0.5) / 4).astype(int), 2, np.array(lab.shape[1::-1]) - 3)
+    hues = np.array([np.median(lab[y - 2 : y + 3, x - 2 : x + 3, 1:].reshape(-1, 2), 0) for x, y in spots])
+    return float(np.linalg.norm(hues - np.median(hues, 0), axis=1).max())
 
 
 def _blotches(lab: np.ndarray, bare: np.ndarray) -> float:

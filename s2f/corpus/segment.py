@@ -50,6 +50,7 @@ def segment(lab: np.ndarray, image: np.ndarray, landmarks: np.ndarray, matte: Ma
         if clothing_lab is None
         else _score(small, clothing_lab, 0.35, 1.35) + np.log(priors["clothing"])
     )
+    scores[2] = np.where(priors["clothing"] > 2e-4, scores[2], -30)  # never on the head
     stack = np.stack(scores)
     stack = np.exp(stack - stack.max(0))
     stack /= stack.sum(0)
@@ -184,6 +185,6 @@ def _brow_mask(lab: np.ndarray, lm: np.ndarray, skin: np.ndarray) -> np.ndarray:
     shape = np.zeros((_HALF, _HALF), np.float32)
     for ids in ([71, 72, 73, 74, 75, 76, 84, 83], [77, 78, 79, 80, 81, 82, 86, 85]):
         cv2.fillConvexPoly(shape, cv2.convexHull(half[ids].round().astype(np.int32)), 1.0)
-    shape = cv2.GaussianBlur(cv2.dilate(shape, np.ones((3, 3))), (0, 0), 1.5)
-    shape = cv2.resize(shape, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-    return shape * np.clip((0.92 * skin[0] - lab[..., 0]) / (0.35 * skin[0]), 0, 1).astype(np.float32)
+    soft = cv2.GaussianBlur(cv2.dilate(shape, np.ones((3, 3))), (0, 0), 1.5)
+    whole = cv2.resize(soft, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    return whole * np.clip((0.92 * skin[0] - lab[..., 0]) / (0.35 * skin[0]), 0, 1).astype(np.float32)
