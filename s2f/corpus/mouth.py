@@ -42,10 +42,10 @@ def paint_mouth(
             _lay_teeth(
                 colour, here, sampled(picture, seen[..., :2]), seen[..., 2], behind, row == LOWER_TEETH
             )
-    shade = 0.56 + 0.44 * smoothstep(top / 0.4)
+    shade = 0.62 + 0.38 * smoothstep(top / 0.4)
     shade *= 0.80 + 0.20 * smoothstep(bottom / 0.2)
     shade *= 0.40 + 0.60 * smoothstep(side / 0.8)
-    colour *= (shade * float(np.clip(person.white / 190, 0.8, 1.12)))[..., None]
+    colour *= (shade * float(np.clip(person.white / 190, 0.86, 1.1)))[..., None]
     soft = 0.045 * cm
     weight = cv2.GaussianBlur(shown, (0, 0), soft)
     spread = cv2.GaussianBlur(colour * shown[..., None], (0, 0), soft) / np.maximum(weight, 1e-3)[..., None]
@@ -102,4 +102,4 @@ def _lay_teeth(
     """Teeth turned away and further back take less light; the lower ones stand in the upper ones' shade."""
     shade = (0.86 + 0.2 * lit) * np.exp(-np.maximum(behind - 0.1, 0) / 4.5) * (0.9 if lower else 1.0)
     alpha = (picture[..., 3] * here)[..., None]
-    colour += (picture[..., :3] * (236 * shade)[..., None] - colour) * alpha
+    colour += (picture[..., :3] * (248 * shade)[..., None] - colour) * alpha

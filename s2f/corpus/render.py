@@ -31,7 +31,7 @@ _GAIN = {
     "AU6": 1.15,
     "AU7": 1.1,
     "AU9": 1.35,
-    "AU12": 1.12,
+    "AU12": 0.92,
     "AU15": 1.35,
     "AU17": 1.15,
     "AU20": 1.2,
@@ -41,7 +41,7 @@ _GAIN = {
 _COMPANY = {
     "AU4": (("AU1", -0.25),),
     "AU9": (("AU10", -0.55),),  # the kit's wrinkled nose takes too much of the upper lip along
-    "AU12": (("AU10", -0.12), ("AU20", 0.3), ("AU28_upper", 0.16), ("AU28_lower", 0.05)),
+    "AU12": (("AU20", 0.25), ("AU28_upper", 0.26), ("AU28_lower", 0.05)),
 }
 
 
