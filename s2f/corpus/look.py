@@ -107,8 +107,11 @@ def _hair_points(lm: np.ndarray) -> np.ndarray:
 
 
 def _hair(lab: np.ndarray, skin: np.ndarray) -> Lab | None:
+    """None where there is only scalp: skin, or skin under a highlight."""
     middle = np.median(lab, 0)
-    if np.linalg.norm(middle - skin) < _BALD:
+    to_white = np.array([100.0, 0, 0]) - skin
+    shine = np.clip((middle - skin) @ to_white / (to_white @ to_white), 0, 1)
+    if np.linalg.norm(middle - skin - shine * to_white) < _BALD:
         return None
     return _rounded(middle)
 

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 
 from . import points as at
-from .geometry import SIZE, push_pull, smoothstep
+from .geometry import SIZE, push_pull, rescaled, smoothstep
+from .look import measure_look
 
 _QUARTER = SIZE // 4
 _RIM = 14.0  # pixels from the outline within which hair may have gaps
-_SAME = 30  # grey levels in all from the backdrop, within which a patch deep in the hair is backdrop too
+_SAME = 45  # grey levels in all from the backdrop, within which a patch deep in the hair is backdrop too
 _SOLID = 0.97  # opacity from which a pixel shows the person alone
 _LEAST_KNOWN = 0.03  # share of the picture that must surely be backdrop
 _FLOOR, _CEILING = 0.07, 0.92  # shares of foreground below and above which a pixel is wholly the one or other
@@ -34,7 +35,9 @@ def cut_out(image: np.ndarray, landmarks: np.ndarray) -> Matte:
         whole[:] = np.percentile(small[: _QUARTER // 4].reshape(-1, 3), 90, axis=0)
         return Matte(whole, np.ones((SIZE, SIZE), np.float32))
     away = image - whole
-    return Matte(whole, _closed(_alpha(away, landmarks), np.abs(away).sum(-1), landmarks))
+    alpha = _closed(_alpha(away, landmarks), _sum(np.abs(away)), landmarks)
+    bald = measure_look(image, landmarks)["hair"] is None
+    return Matte(whole, np.maximum(alpha, _crown(landmarks, 3 if bald else 7)))
 
 
 def on_backdrop(image: np.ndarray, matte: Matte, backdrop: np.ndarray) -> np.ndarray:
@@ -104,7 +107,7 @@ def _smooth_backdrop(small: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def _alpha(away: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Between the backdrop's colour and that of solid parts nearby; `away` is picture less backdrop."""
-    distance = np.abs(away).sum(-1)
+    distance = _sum(np.abs(away))
     small = cv2.resize(away, (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA)
     sure = (cv2.resize(distance, (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA) > 90).astype(np.float32)
     sure = cv2.erode(sure, np.ones((3, 3), np.uint8), borderValue=1)  # thin strands are mixtures themselves
@@ -112,11 +115,16 @@ def _alpha(away: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     person = cv2.GaussianBlur(small * sure[..., None], (0, 0), 2) / np.maximum(share, 1e-4)[..., None]
     person = push_pull(person, (share > 0.05).astype(np.float32))
     person = cv2.resize(person, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-    strength = np.einsum("hwc,hwc->hw", person, person)
-    raw = np.einsum("hwc,hwc->hw", away, person) / np.maximum(strength, 40.0**2)
+    strength = _sum(person * person)
+    raw = _sum(away * person) / np.maximum(strength, 40.0**2)
     alpha = np.clip((raw - _FLOOR) / (_CEILING - _FLOOR), 0, 1).astype(np.float32)
-    _add_clothes(alpha, away.sum(-1), int(landmarks[at.CHIN, 1]))
+    _add_clothes(alpha, _sum(away), int(landmarks[at.CHIN, 1]))
     return alpha
+
+
+def _sum(layers: np.ndarray) -> np.ndarray:
+    """Of the colours of each pixel; ten times as fast as a sum over the last axis."""
+    return cv2.transform(layers, np.ones((1, 3), np.float32))
 
 
 def _add_clothes(alpha: np.ndarray, lighter: np.ndarray, chin: int) -> None:
@@ -132,6 +140,16 @@ def _add_clothes(alpha: np.ndarray, lighter: np.ndarray, chin: int) -> None:
     body = np.maximum.accumulate(body, 0) * clothed
     soft = cv2.GaussianBlur(body.astype(np.float32), (0, 0), 1.5) * body
     alpha[below] = np.maximum(alpha[below], soft)
+
+
+def _crown(landmarks: np.ndarray, margin: int) -> np.ndarray:
+    """Inside the landmarks around the hair, above the brows: person, though bald heads shine like paper."""
+    mask = np.zeros((_QUARTER, _QUARTER), np.uint8)
+    around = rescaled(landmarks[list(at.HAIR)], _QUARTER / SIZE)
+    cv2.fillPoly(mask, [around.round().astype(np.int32)], 1)
+    mask[int(landmarks[[73, 80], 1].min() - 0.05 * SIZE) // 4 :] = 0
+    mask = cv2.erode(mask, np.ones((margin, margin), np.uint8), borderValue=1)
+    return cv2.resize(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1), (SIZE, SIZE))
 
 
 def _closed(alpha: np.ndarray, distance: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

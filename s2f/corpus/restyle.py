@@ -29,6 +29,7 @@ _HAIR = (
     ("grey", 0.06, 0.04, (45, 0.5, 2), (9, 0.5, 1.5)),
     ("dyed", 0.04, 0.03, (36, 0, 0), (7, 22, 22)),
 )
+_SHAVEN = 20.0  # colour difference of skin below which hair is stubble on a scalp, or hard to tell from skin
 _LIFT = 24.0  # L* by which hair can be lightened and still has strands to show
 _IRISES = (
     ("dark brown", 0.14, 0.72, (13, 4, 4), (2, 1, 1.5)),
@@ -50,11 +51,13 @@ def restyle(face: Face, rng: np.random.Generator) -> Face:
     lab = cv2.cvtColor(unmixed(face.image, matte) / 255, cv2.COLOR_RGB2LAB)
     parts = segment(lab, face.image, face.landmarks, matte)
     before = lab.copy()
-    light = parts.skin_lab[0] > 55  # the host's complexion sets the odds of hair and eyes
+    # the complexion sets the odds of hair and eyes; a quarter of the brown-eyed may be anything all the same
+    light = parts.skin_lab[0] > 58
+    light_eyes = light and (parts.eye_lab[0] > 22 or rng.random() < 0.25)
     _recolour_skin(lab, parts, rng)
     _recolour_hair(lab, parts, light, rng)
     _recolour_clothes(lab, parts, rng)
-    _recolour_eyes(lab, parts, light, rng)
+    _recolour_eyes(lab, parts, light_eyes, rng)
     image = face.image.astype(np.float32)
     change = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) - cv2.cvtColor(before, cv2.COLOR_LAB2RGB)
     image += 255 * change
@@ -93,6 +96,8 @@ def _recolour_skin(lab: np.ndarray, parts: Parts, rng: np.random.Generator) -> N
 def _recolour_hair(lab: np.ndarray, parts: Parts, light: bool, rng: np.random.Generator) -> None:
     if rng.random() < _KEEP_HAIR or parts.hair_lab is None:
         return
+    if np.linalg.norm(parts.hair_lab - parts.skin_lab) < _SHAVEN:
+        return
     old, new = parts.hair_lab, _drawn(_HAIR, light, rng)
     lifted = old[0] + _LIFT
     if new[0] > lifted:  # too dark to be bleached: as light as its strands allow, as pale as that is
@@ -115,19 +120,22 @@ def _towards(
     slope: tuple[float, float],
 ) -> None:
     """Move a part's colour from `old` to `new`; its light and dark stay, as strong as the new one has it."""
+    rows, columns = (np.flatnonzero(cv2.reduce(share, axis, cv2.REDUCE_MAX) > 0.004) for axis in (1, 0))
+    if not len(rows):
+        return
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    part, share = lab[box], share[box]
     before, after = (float(np.clip(colour[0], 4, 96)) / 100 for colour in (old, new))
     power = np.clip(np.log(after) / np.log(before), *slope)  # black and white stay where they are
-    lightness = 100 * np.power(np.clip(lab[..., 0] / 100, 1e-3, 1), power)
-    lightness += new[0] - 100 * before**power
-    depth = np.clip(lightness / max(new[0], 1), 0.25, 1.5)
-    target = np.dstack(
-        [
-            np.maximum(lightness, lab[..., 0] * 0.2),
-            new[1] * depth + 0.3 * (lab[..., 1] - old[1]),
-            new[2] * depth + 0.3 * (lab[..., 2] - old[2]),
-        ]
-    )
-    lab += share[..., None] * (target - lab)
+    curve = 100 * (np.arange(1024) / 1023) ** power + (new[0] - 100 * before**power)
+    light = part[..., 0]
+    lightness = curve.astype(np.float32)[np.clip(light * 10.23, 0, 1023).astype(np.int16)]
+    np.maximum(lightness, 0.2 * light, out=lightness)
+    depth = np.clip(lightness * np.float32(1 / max(new[0], 1)), 0.25, 1.5)
+    for channel in (1, 2):
+        colour = part[..., channel]
+        colour += share * (np.float32(new[channel]) * depth - 0.7 * colour - np.float32(0.3 * old[channel]))
+    light += share * (lightness - light)
 
 
 def _recolour_clothes(lab: np.ndarray, parts: Parts, rng: np.random.Generator) -> None:
