@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..expression import ACTION_UNITS, CLASSES
 from ..sketch import STYLES
 
@@ -26,6 +28,9 @@ COLUMNS: Mapping[str, str] = {
     "head turns",
     "sketch": "drawings of it: one channel, dark on white, two or more",
     "sketch_style": f"the style of each drawing, of {', '.join(STYLES)}",
+    "sketch_transform": "where the hand put the face: 2x3, row by row, pixels of the image to the drawing's",
+    "sketch_skill": "of the freehand drawings, 0 a scrawl to 1 careful",
+    "sketch_stage": "of the freehand drawings: whole, half, unfinished, or with parts missing",
     "expression": f"the class, of {', '.join(CLASSES)}",
     "intensity": "how strongly the class was acted; 1 is its prototype",
     "action_units": f"{len(ACTION_UNITS)} named facial action units, each 0-1; `_L` is the person's own left",
@@ -50,6 +55,9 @@ def features() -> Features:
         image=Image(),
         sketch=List(Image()),
         sketch_style=List(ClassLabel(names=list(PAGE_STYLES))),
+        sketch_transform=List(List(number, length=6)),
+        sketch_skill=List(number),
+        sketch_stage=List(text),
         expression=ClassLabel(names=list(CLASSES)),
         intensity=number,
         action_units=dict.fromkeys(ACTION_UNITS, number),
@@ -66,13 +74,35 @@ def features() -> Features:
 
 
 def table(rows: Sequence[Mapping[str, Any]], note: Mapping[str, Any] | None = None) -> pyarrow.Table:
-    """An Arrow table that `datasets` reads as these features; `note` is kept in its metadata, see `noted`."""
-    from datasets import Dataset
+    """An Arrow table that `datasets` reads as these features; `note` is kept in its metadata, see `noted`.
 
-    whole = [dict.fromkeys(COLUMNS) | dict(row) for row in rows]
-    made = Dataset.from_list(whole, features=features()).data.table
+    Made column by column: a tenth of the time that `datasets` takes for the same table.
+    """
+    import pyarrow
+
+    kinds = features()
+    schema = kinds.arrow_schema
     extra = {b"s2f": json.dumps(note, sort_keys=True).encode()} if note else {}
-    return made.replace_schema_metadata({**made.schema.metadata, **extra}).combine_chunks()
+    columns = [
+        _column([row.get(name) for row in rows], kinds[name], schema.field(name).type)
+        for name in schema.names
+    ]
+    return pyarrow.table(columns, schema.with_metadata({**schema.metadata, **extra}))
+
+
+def _column(values: list[Any], kind: Any, arrow: pyarrow.DataType) -> pyarrow.Array:
+    import pyarrow
+    from datasets import ClassLabel, List
+
+    if isinstance(kind, ClassLabel):
+        values = [kind.str2int(value) if isinstance(value, str) else value for value in values]
+    elif isinstance(kind, List) and isinstance(kind.feature, ClassLabel):
+        number = kind.feature.str2int
+        values = [row and [number(v) if isinstance(v, str) else v for v in row] for row in values]
+    elif isinstance(arrow, pyarrow.ExtensionType):  # the array of landmarks
+        plain = [None if value is None else np.asarray(value, np.float32).tolist() for value in values]
+        return pyarrow.ExtensionArray.from_storage(arrow, pyarrow.array(plain, arrow.storage_type))
+    return pyarrow.array(values, arrow)
 
 
 def noted(schema: pyarrow.Schema) -> dict[str, Any]:

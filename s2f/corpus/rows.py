@@ -19,7 +19,7 @@ from . import points as at
 from .acting import act, random_pose
 from .encode import encoded_page, encoded_rgb
 from .fit import Person, fit
-from .freehand import View, freehand
+from .freehand import View, draw
 from .geometry import rescaled, rolled, rotation
 from .kit import Kit, load_kit
 from .look import measure_look
@@ -142,9 +142,8 @@ def make_row(stock: Stock, seed: int, known: Identity | None = None) -> dict[str
     image, landmarks = photograph(shown.image, shown.landmarks, camera)
     view = _view(who.person, shown, image, landmarks)
     styles = place.styles(stock.recipe.sketches, stock.recipe.renders)
-    drawn = [_drawn(view, style, hand) for style, hand in zip(styles, hands, strict=True)]
     return {
-        **_pictures(stock.recipe, image, drawn, styles),
+        **_pictures(stock.recipe, view, styles, hands),
         "expression": label,
         "intensity": intensity,
         "action_units": shown.units,
@@ -179,20 +178,29 @@ def at_rest(person: Person, shown: Render) -> np.ndarray:
     return out
 
 
-def _drawn(view: View, style: str, hand: np.random.Generator) -> np.ndarray:
-    if style == "freehand":
-        return freehand(view, hand, size=view.size)
-    assert view.image is not None
-    return extract_array(view.image, style, hand)
-
-
 def _pictures(
-    recipe: Recipe, image: np.ndarray, drawn: list[np.ndarray], styles: tuple[str, ...]
+    recipe: Recipe, view: View, styles: tuple[str, ...], hands: list[np.random.Generator]
 ) -> dict[str, Any]:
+    assert view.image is not None
+    drawn = [_drawn(view, style, hand) for style, hand in zip(styles, hands, strict=True)]
+    columns = {name: [one[name] for one in drawn] for name in drawn[0]}
+    return {"image": encoded_rgb(view.image, recipe.image_format), **columns}
+
+
+def _drawn(view: View, style: str, hand: np.random.Generator) -> dict[str, Any]:
+    """One drawing and what is known of it."""
+    placed, skill, stage = np.eye(2, 3), None, None
+    if style == "freehand":
+        drawing = draw(view, hand, size=view.size)
+        page, placed, skill, stage = drawing.image, drawing.transform, drawing.skill, drawing.ways["stage"]
+    else:
+        page = extract_array(view.image, style, hand)
     return {
-        "image": encoded_rgb(image, recipe.image_format),
-        "sketch": [encoded_page(page) for page in drawn],
-        "sketch_style": list(styles),
+        "sketch": encoded_page(page),
+        "sketch_style": style,
+        "sketch_transform": placed.astype(np.float32).ravel(),
+        "sketch_skill": skill,
+        "sketch_stage": stage,
     }
 
 
@@ -220,7 +228,6 @@ def _photographed(stock: Stock, place: Place, seed: int) -> dict[str, Any]:
     outline = hair_outline(image, (landmarks[18] + landmarks[27]) / 2)
     view = View(landmarks, outline, landmarks, {}, image, recipe.size)
     hands = _streams(len(styles), seed)
-    drawn = [_drawn(view, style, hand) for style, hand in zip(styles, hands, strict=True)]
     known = {
         "intensity": 0.0,
         "action_units": dict.fromkeys(ACTION_UNITS, 0.0),
@@ -228,7 +235,7 @@ def _photographed(stock: Stock, place: Place, seed: int) -> dict[str, Any]:
         "landmarks": landmarks.astype(np.float32),
     }
     return {
-        **_pictures(recipe, image, drawn, styles),
+        **_pictures(recipe, view, styles, hands),
         "expression": "happy" if smiling else "neutral",
         **(dict.fromkeys(known) if smiling else known),
         "look": measure_look(image, landmarks),
