@@ -127,14 +127,14 @@ RECIPES: Mapping[str, tuple[Variant, ...]] = MappingProxyType(
         "angry": (
             Variant(
                 0.45,
-                {"AU4": 1.0, "AU7": 0.6, "AU5": 0.3, "AU24": 0.85, "AU17": 0.35, "AU9": 0.1, "AU15": 0.25},
+                {"AU4": 1.0, "AU7": 0.75, "AU5": 0.15, "AU24": 0.85, "AU17": 0.35, "AU9": 0.1, "AU15": 0.25},
             ),
             Variant(
                 0.3,
                 {
                     "AU4": 1.0,
-                    "AU5": 0.3,
-                    "AU7": 0.5,
+                    "AU5": 0.15,
+                    "AU7": 0.65,
                     "AU10": 0.3,
                     "AU16": 0.6,
                     "AU26": 0.16,
@@ -147,8 +147,8 @@ RECIPES: Mapping[str, tuple[Variant, ...]] = MappingProxyType(
                 0.25,
                 {
                     "AU4": 1.0,
-                    "AU5": 0.45,
-                    "AU7": 0.35,
+                    "AU5": 0.35,
+                    "AU7": 0.45,
                     "AU24": 0.5,
                     "AU28_upper": 0.2,
                     "AU17": 0.3,
