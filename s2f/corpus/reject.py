@@ -26,7 +26,6 @@ LIMITS: Mapping[str, float] = {
     "pale irises": 0.0,
     "uneven cheeks": 10.0,
     "odd region": 13.0,
-    "strange colour": 99.0,
     "crossed landmarks": 0.15,
     "stained": 15.0,
     "blotched skin": 3.1,
@@ -70,7 +69,6 @@ def measures(face: Face) -> dict[str, float]:
         "uneven cheeks": _uneven_cheeks(lab, areas),
         "odd region": _odd_region(lab, areas, bare),
         "stained": _stains(lab, face.landmarks - (areas.box[1].start, areas.box[0].start)),
-        "strange colour": _strangest(lab, areas, bare),
         "blotched skin": _blotches(lab, bare),
         "seams": _seams(lab, bare),
         "ghosted": _ghosts(face, areas, bare),
@@ -164,15 +162,6 @@ def _stains(lab: np.ndarray, lm: np.ndarray) -> float:
     spots = np.clip(((spots + 0.5) / 4).astype(int), 2, np.array(lab.shape[1::-1]) - 3)
     hues = np.array([np.median(lab[y - 2 : y + 3, x - 2 : x + 3, 1:].reshape(-1, 2), 0) for x, y in spots])
     return float(np.linalg.norm(hues - np.median(hues, 0), axis=1).max())
-
-
-def _strangest(lab: np.ndarray, areas: Areas, bare: np.ndarray) -> float:
-    """How far from all that lies between grey (hair, shadow, shine) and ruddy skin a part of the face is."""
-    hue = np.median(lab[bare], 0)[1:] if bare.any() else np.ones(2)
-    along = np.clip((lab[..., 1:] @ hue) / max(float(hue @ hue), 1e-3), 0, 1.6)
-    aside = np.linalg.norm(lab[..., 1:] - along[..., None] * hue, axis=-1)
-    place = areas.inside * (1 - areas.features) > 0
-    return float(np.percentile(aside[place], 99))
 
 
 def _blotches(lab: np.ndarray, bare: np.ndarray) -> float:
