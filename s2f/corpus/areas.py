@@ -90,5 +90,5 @@ def filled(points: np.ndarray, grow: int = 0, size: int = SMALL) -> np.ndarray:
     cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
     if grow:
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(grow) + 1,) * 2)
-        mask = (cv2.dilate if grow > 0 else cv2.erode)(mask, disc)
+        return (cv2.dilate if grow > 0 else cv2.erode)(mask, disc).astype(np.float32)
     return mask.astype(np.float32)

@@ -57,9 +57,9 @@ def unmixed(image: np.ndarray, matte: Matte) -> np.ndarray:
     share = cv2.GaussianBlur(solid, (0, 0), 2)
     near = cv2.GaussianBlur(small * solid[..., None], (0, 0), 2) / np.maximum(share, 1e-4)[..., None]
     near = push_pull(near, (share > 0.02).astype(np.float32)).astype(np.float32)
-    near = cv2.resize(near, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    whole = cv2.resize(near, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
     own = np.clip((matte.alpha - 0.6) / (_SOLID - 0.6), 0, 1)[..., None]
-    return near + own * (image - near)
+    return whole + own * (image - whole)
 
 
 def _known_backdrop(small: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -110,13 +110,13 @@ def _alpha(away: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     distance = _sum(np.abs(away))
     small = cv2.resize(away, (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA)
     sure = (cv2.resize(distance, (_QUARTER, _QUARTER), interpolation=cv2.INTER_AREA) > 90).astype(np.float32)
-    sure = cv2.erode(sure, np.ones((3, 3), np.uint8), borderValue=1)  # thin strands are mixtures themselves
-    share = cv2.GaussianBlur(sure, (0, 0), 2)
-    person = cv2.GaussianBlur(small * sure[..., None], (0, 0), 2) / np.maximum(share, 1e-4)[..., None]
+    core = cv2.erode(sure, np.ones((3, 3), np.uint8), borderValue=1)  # thin strands are mixtures themselves
+    share = cv2.GaussianBlur(core, (0, 0), 2)
+    person = cv2.GaussianBlur(small * core[..., None], (0, 0), 2) / np.maximum(share, 1e-4)[..., None]
     person = push_pull(person, (share > 0.05).astype(np.float32))
-    person = cv2.resize(person, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-    strength = _sum(person * person)
-    raw = _sum(away * person) / np.maximum(strength, 40.0**2)
+    solid = cv2.resize(person, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    strength = _sum(solid * solid)
+    raw = _sum(away * solid) / np.maximum(strength, 40.0**2)
     alpha = np.clip((raw - _FLOOR) / (_CEILING - _FLOOR), 0, 1).astype(np.float32)
     _add_clothes(alpha, _sum(away), int(landmarks[at.CHIN, 1]))
     return alpha
@@ -132,7 +132,7 @@ def _add_clothes(alpha: np.ndarray, lighter: np.ndarray, chin: int) -> None:
     if chin > SIZE - 24:
         return
     shirt = cv2.morphologyEx(lighter[chin:], cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    shirt *= np.clip(np.arange(SIZE - chin) / 30, 0, 1)[:, None]
+    shirt = shirt * np.clip(np.arange(SIZE - chin) / 30, 0, 1)[:, None]
     alpha[chin:] = np.maximum(alpha[chin:], np.clip((shirt - 14) / 20, 0, 1))
     clothed = cv2.erode((alpha[-4:].min(0) > 0.5).astype(np.uint8), np.ones((9, 1), np.uint8))[:, 0]
     below = slice(min(chin + 30, SIZE - 12), SIZE)
@@ -148,8 +148,8 @@ def _crown(landmarks: np.ndarray, margin: int) -> np.ndarray:
     around = rescaled(landmarks[list(at.HAIR)], _QUARTER / SIZE)
     cv2.fillPoly(mask, [around.round().astype(np.int32)], 1)
     mask[int(landmarks[[73, 80], 1].min() - 0.05 * SIZE) // 4 :] = 0
-    mask = cv2.erode(mask, np.ones((margin, margin), np.uint8), borderValue=1)
-    return cv2.resize(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1), (SIZE, SIZE))
+    inside = cv2.erode(mask, np.ones((margin, margin), np.uint8), borderValue=1)
+    return cv2.resize(cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 1), (SIZE, SIZE))
 
 
 def _closed(alpha: np.ndarray, distance: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

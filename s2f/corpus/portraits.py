@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import CorpusError
 from ..image import EYE_DISTANCE, EYE_LINE
 from .geometry import SIZE, push_pull
-from .matte import Matte, cut_out, on_backdrop
+from .matte import cut_out
 from .points import CHIN, COUNT
 
 _COLUMNS = ("id", "gender", "ethnicity", "smile")
@@ -158,8 +158,8 @@ def _grown(image: np.ndarray, known: np.ndarray, landmarks: np.ndarray) -> np.nd
     body = np.clip((np.arange(SIZE) - landmarks[CHIN, 1] + 30) / 20, 0, 1)[:, None]
     solid *= np.maximum(body, np.clip((11 - away + 4 * np.sin(np.arange(SIZE) / 9)[:, None]) / 8, 0, 1))
     grain = np.random.default_rng(0).normal(0, 1.2, (SIZE, SIZE, 1)).astype(np.float32)
-    alone = Matte(matte.backdrop, (matte.alpha * solid).astype(np.float32))
-    grown = on_backdrop(seen, alone, matte.backdrop + grain)
+    solid = solid[..., None]
+    grown = matte.backdrop + solid * (seen - matte.backdrop) + (1 - solid) * grain
     near = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 2)
     keep = (np.clip(2 * near - 1, 0, 1) * known)[..., None]
     return np.clip(seen * keep + grown * (1 - keep) + 0.5, 0, 255).astype(np.uint8)

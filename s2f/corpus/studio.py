@@ -47,9 +47,9 @@ def photograph(
         quality = int(rng.integers(*_QUALITY))
         flipped = cv2.cvtColor(out, cv2.COLOR_RGB2BGR)
         data = cv2.imencode(".jpg", flipped, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        flipped = cv2.imdecode(data, cv2.IMREAD_COLOR)
-        assert flipped is not None
-        out = cv2.cvtColor(flipped, cv2.COLOR_BGR2RGB)
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        assert decoded is not None
+        out = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
     return out, moved
 
 
