@@ -32,8 +32,8 @@ _HAIR = (
 _SHAVEN = 20.0  # colour difference of skin below which hair is stubble on a scalp, or hard to tell from skin
 _LIFT = 24.0  # L* by which hair can be lightened and still has strands to show
 _IRISES = (
-    ("dark brown", 0.14, 0.72, (13, 4, 4), (2, 1, 1.5)),
-    ("brown", 0.2, 0.22, (19, 7, 9), (3, 1.5, 2)),
+    ("dark brown", 0.1, 0.72, (14, 4, 4), (2, 1, 1.5)),
+    ("brown", 0.24, 0.22, (19, 7, 9), (3, 1.5, 2)),
     ("hazel", 0.17, 0.05, (28, 5, 13), (3, 1.5, 2)),
     ("green", 0.14, 0.005, (32, -2, 10), (4, 1.5, 2)),
     ("blue", 0.25, 0.005, (36, -1, -8), (5, 1, 3)),

@@ -13,7 +13,8 @@ from .look import measure_look
 from .matte import Matte
 
 _HALF = SIZE // 2
-_SPREAD = 11.0  # of each part's colour about its shading line, in weighted L*a*b*
+_SPREAD = 8.5  # of each part's colour about its shading line, in weighted L*a*b*
+_ALIKE = 14.0  # weighted difference below which hair and skin cannot be told apart
 _WEIGHTS = np.array([0.55, 1.5, 1.5], np.float32)  # shading changes L* most
 
 
@@ -56,7 +57,9 @@ def segment(lab: np.ndarray, image: np.ndarray, landmarks: np.ndarray, matte: Ma
     stack /= stack.sum(0)
     guide = small[..., 0] / 100
     full_guide = lab[..., 0] / 100
+    stack[1] = smoothstep((stack[1] - 0.2) / 0.6)  # a little hair colour all over skin is a tint
     soft = [_guided(guide, share.astype(np.float32), full_guide) * matte.alpha for share in stack]
+    soft[1] *= _not_skin(lab, skin_lab, hair_lab, landmarks)
     return Parts(
         soft[0],
         soft[1],
@@ -74,7 +77,7 @@ def _priors(lm: np.ndarray, hangs: tuple[bool, bool]) -> dict[str, np.ndarray]:
     """Where each part may be, at half the size."""
     half = (lm + 0.5) / 2 - 0.5
     ring = half[list(at.FACE_RING)]
-    inner = ring.mean(0) + (ring - ring.mean(0)) * 0.96
+    inner = ring.mean(0) + (ring - ring.mean(0)) * 0.97
     face = _fill(inner, 3)
     ears = np.maximum(
         _fill(half[[109, *range(115, 120), 111]], 2), _fill(half[[112, *range(120, 125), 114]], 2)
@@ -83,28 +86,34 @@ def _priors(lm: np.ndarray, hangs: tuple[bool, bool]) -> dict[str, np.ndarray]:
     chin, brows = half[at.CHIN, 1], half[[73, 80], 1].mean()
     neck = _fill(np.vstack([half[[126, 132]], (half[131, 0], _HALF + 9), (half[127, 0], _HALF + 9)]), 3)
     below = smoothstep((rows - (chin - 0.1 * _HALF)) / (0.12 * _HALF)) + np.zeros((1, _HALF), np.float32)
-    fringe = 0.12 * np.clip((brows - rows) / 8, 0, 1)
+    low = smoothstep((rows - half[[119, 124], 1].mean()) / (0.06 * _HALF))
+    fringe = 0.35 * np.clip((brows - rows) / 8, 0, 1)
     skin = np.maximum(np.maximum(face, 0.8 * ears), np.maximum(0.8 * neck, 0.4 * below))
-    hair = 1 - np.maximum(np.maximum(face * (0.985 - fringe), 0.85 * ears), 0.85 * neck * below)
-    left = np.arange(_HALF) < half[at.CHIN, 0]
-    hair *= 1 - below * np.where(left, *(0.5 if side else 0.97 for side in hangs))
-    clothing = below * (1 - face) * (1 - 0.7 * neck)
+    hair = 1 - np.maximum(np.maximum(face * (0.985 - fringe), 0.85 * ears), 0.85 * neck * low)
+    for columns, hanging, lobe in zip(_sides(half), hangs, half[[119, 124], 1], strict=True):
+        under_ear = smoothstep((rows - lobe) / (0.03 * _HALF))
+        hair[:, columns] *= 1 - (0.5 * below[:, columns] if hanging else 0.97 * under_ear)
+    clothing = (0.3 * low + 0.7 * below) * (1 - face) * (1 - 0.7 * neck)
     return {name: np.clip(m, 1e-4, 1) for name, m in (("skin", skin), ("hair", hair), ("clothing", clothing))}
 
 
+def _sides(half: np.ndarray) -> tuple[slice, slice]:
+    """The columns left and right of the chin."""
+    middle = int(np.clip(half[at.CHIN, 0], 1, _HALF - 1))
+    return slice(0, middle), slice(middle, _HALF)
+
+
 def _hanging(alpha: np.ndarray, lm: np.ndarray) -> tuple[bool, bool]:
-    """Whether hair falls below the mouth, on the picture's left and right: something beside the jaw."""
+    """Whether hair falls past the lobe of the ear, left and right: something beside the jaw there."""
     half = (lm + 0.5) / 2 - 0.5
-    rows = slice(int(half[87, 1]), int(half[at.CHIN, 1]))
-    jaw = np.interp(np.arange(_HALF)[rows], half[125:130, 1], half[125:130, 0])
-    other = np.interp(
-        np.arange(_HALF)[rows], half[[133, 132, 131, 130, 129], 1], half[[133, 132, 131, 130, 129], 0]
-    )
-    columns = np.arange(_HALF)
-    wide_left = np.minimum(jaw, half[127, 0])[:, None] - 5 > columns
-    wide_right = np.maximum(other, half[131, 0])[:, None] + 5 < columns
-    person = alpha[rows] > 0.7
-    return bool((person & wide_left).sum(1).mean() > 4), bool((person & wide_right).sum(1).mean() > 4)
+    found = []
+    for lobe, jaw, way in ((119, [111, 125, 126], -1), (124, [114, 133, 132], 1)):
+        rows = np.arange(int(half[lobe, 1]) + 4, max(int(half[jaw[-1], 1]), int(half[lobe, 1]) + 10))
+        rows = rows[(rows >= 0) & (rows < _HALF)]
+        edge = np.interp(rows, half[jaw, 1], half[jaw, 0]) + 6 * way
+        beside = way * (np.arange(_HALF) - edge[:, None]) > 0
+        found.append(bool(len(rows)) and float(((alpha[rows] > 0.7) & beside).sum(1).mean()) > 4)
+    return found[0], found[1]
 
 
 def _fill(shape: np.ndarray, blur: float) -> np.ndarray:
@@ -120,6 +129,22 @@ def _score(lab: np.ndarray, colour: np.ndarray, darkest: float, lightest: float)
     share = np.clip(point @ ray / max(float(ray @ ray), 1e-3), darkest, lightest)
     away = ((point - share[..., None] * ray) ** 2).sum(-1)
     return -np.minimum(away / (2 * _SPREAD**2), 12).astype(np.float32)
+
+
+def _not_skin(
+    lab: np.ndarray, skin: np.ndarray, hair: np.ndarray | None, lm: np.ndarray
+) -> np.ndarray | float:
+    """Over the face hair ends sharply where its colour does, or skin along the hairline would be tinted."""
+    if hair is None:
+        return 1.0
+    way = ((skin - hair) * _WEIGHTS).astype(np.float32)
+    if float(way @ way) < _ALIKE**2:
+        return 1.0
+    share = ((lab - hair.astype(np.float32)) * _WEIGHTS) @ (way / float(way @ way))
+    ring = (lm[list(at.FACE_RING)] + 0.5) / 2 - 0.5
+    face = _fill(ring.mean(0) + (ring - ring.mean(0)) * 1.06, 2)
+    face = cv2.resize(face, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    return 1 - face * smoothstep((cv2.blur(share, (3, 3)) - 0.35) / 0.4)
 
 
 def _clothing(
