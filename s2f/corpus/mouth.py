@@ -52,7 +52,26 @@ def paint_mouth(
     colour = np.where(shown[..., None] > 0, colour, spread)
     alpha = np.clip(cv2.GaussianBlur(shown, (0, 0), max(0.06 * cm, 0.6)) * 1.5 - 0.25, 0, 1)[..., None]
     parted = _parted(person, landmarks, np.arange(x0, x1))  # closed lips keep the photograph's own seam
-    image[box] += (colour - image[box]) * alpha * smoothstep(parted / (0.07 * cm) - 0.3)[None, :, None]
+    image[box] += (colour - image[box]) * alpha * smoothstep(parted / (0.12 * cm) - 0.4)[None, :, None]
+
+
+def soften_corners(image: np.ndarray, person: Person, landmarks: np.ndarray) -> None:
+    """Where parted lips meet, the seam's few pixels are spread thin: soften and shade them."""
+    cm, size = person.centimetre, person.size
+    opening = landmarks[[95, 96, 97], 1] - landmarks[[100, 101, 102], 1]
+    opening -= person.landmarks[[95, 96, 97], 1] - person.landmarks[[100, 101, 102], 1]
+    strength = float(smoothstep(-opening.mean() / (0.4 * cm)))
+    if strength < 0.02:
+        return
+    reach = int(0.9 * cm) + 1
+    for corner, inwards in ((87, 1), (93, -1)):
+        x, y = landmarks[corner] + (0.12 * cm * inwards, 0)
+        x0, y0 = max(int(x) - reach, 0), max(int(y) - reach, 0)
+        box = image[y0 : min(y0 + 2 * reach, size), x0 : min(x0 + 2 * reach, size)]
+        ys, xs = np.ogrid[y0 : y0 + box.shape[0], x0 : x0 + box.shape[1]]
+        weight = np.exp(-(((xs - x) / (0.42 * cm)) ** 2) - ((ys - y) / (0.26 * cm)) ** 2) * strength
+        soft = cv2.GaussianBlur(np.ascontiguousarray(box), (0, 0), 0.13 * cm) * (1 - 0.16 * weight)[..., None]
+        box += (soft - box) * np.minimum(1.6 * weight, 1)[..., None].astype(np.float32)
 
 
 def _parted(person: Person, landmarks: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -79,7 +98,8 @@ def _clearances(shown: np.ndarray, cm: float) -> list[np.ndarray]:
 
 def _inside(part: np.ndarray, seen: np.ndarray, behind: np.ndarray) -> np.ndarray:
     """Cheeks that fall off to a dark throat, and the tongue with its groove and its wet light."""
-    near = np.exp(-behind / 1.6)[..., None]
+    tooth = (part == UPPER_TEETH) | (part == LOWER_TEETH)  # what shows past their edges lies further back
+    near = np.exp(-np.where(tooth, 2.5, behind) / 1.6)[..., None]
     colour = _THROAT + (_CHEEK - _THROAT) * near
     tongue = part == TONGUE
     if tongue.any():

@@ -15,7 +15,7 @@ from .folds import fold_weights
 from .geometry import rolled, rotation, sampled, smoothstep
 from .kit import LOWER_TEETH, SKIN, TONGUE, UPPER_TEETH
 from .lids import bare_lids, close_lashes, lay_eye, move_lids
-from .mouth import paint_mouth
+from .mouth import paint_mouth, soften_corners
 from .pose import FRONTAL, MAX_GAZE, MAX_PITCH, MAX_ROLL, MAX_YAW, Pose
 from .raster import light_on, rasterise
 from .teeth import texel
@@ -103,6 +103,7 @@ def render(person: Person, units: Mapping[str, float], pose: Pose = FRONTAL) -> 
         close_lashes(image, person, landmarks, side)
     if inner.any():
         paint_mouth(image, person, part, depth, seen, inner, landmarks, posed)
+        soften_corners(image, person, landmarks)
     photo[box] = np.clip(image[box] + 0.5, 0, 255)
     return Render(photo, landmarks, weights, pose, forward(person.outline, back), skin_mask)
 
