@@ -156,13 +156,20 @@ def _grown(image: np.ndarray, known: np.ndarray, landmarks: np.ndarray) -> np.nd
     solid = np.clip(cv2.GaussianBlur(matte.alpha, (0, 0), 5) * 3 - 1.4, 0, 1)
     away = cv2.distanceTransform(1 - known.astype(np.uint8), cv2.DIST_L2, 5)
     body = np.clip((np.arange(SIZE) - landmarks[CHIN, 1] + 30) / 20, 0, 1)[:, None]
-    solid *= np.maximum(body, np.clip((11 - away + 4 * np.sin(np.arange(SIZE) / 9)[:, None]) / 8, 0, 1))
+    solid *= np.maximum(body, np.clip((13 - away + _ragged()[:, None]) / 13, 0, 1))
     grain = np.random.default_rng(0).normal(0, 1.2, (SIZE, SIZE, 1)).astype(np.float32)
-    solid = solid[..., None]
+    empty = np.clip(1 - 5 * cv2.GaussianBlur(matte.alpha, (0, 0), 4), 0, 1)  # backdrop alone goes on as it is
+    solid = np.maximum(solid, empty)[..., None]
     grown = matte.backdrop + solid * (seen - matte.backdrop) + (1 - solid) * grain
     near = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 2)
     keep = (np.clip(2 * near - 1, 0, 1) * known)[..., None]
     return np.clip(seen * keep + grown * (1 - keep) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _ragged() -> np.ndarray:
+    """How much longer than others the strands of each row are, in pixels."""
+    random = np.random.default_rng(3).standard_normal((SIZE, 1)).astype(np.float32)
+    return 5 * cv2.GaussianBlur(random, (0, 0), 2.5)[:, 0] + 14 * cv2.GaussianBlur(random, (0, 0), 12)[:, 0]
 
 
 def _reflected(image: np.ndarray, known: np.ndarray) -> np.ndarray:
