@@ -37,7 +37,7 @@ def cut_out(image: np.ndarray, landmarks: np.ndarray) -> Matte:
     away = image - whole
     alpha = _closed(_alpha(away, landmarks), _sum(np.abs(away)), landmarks)
     bald = measure_look(image, landmarks)["hair"] is None
-    return Matte(whole, np.maximum(alpha, _crown(landmarks, 3 if bald else 7)))
+    return Matte(whole, np.maximum(alpha, _crown(landmarks, 3 if bald else 15)))
 
 
 def on_backdrop(image: np.ndarray, matte: Matte, backdrop: np.ndarray) -> np.ndarray:
