@@ -33,7 +33,7 @@ LIMITS: Mapping[str, float] = {
     "seams": 2.9,
     "ghosted": 0.5,
 }
-MOST_RESIDUAL = 0.09  # of the fitted head, in eye distances
+MOST_RESIDUAL = 0.08  # of the fitted head, in eye distances
 
 
 def reject(face: Face, person: Person | None = None) -> str | None:

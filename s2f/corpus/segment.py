@@ -205,11 +205,28 @@ def _iris_mask(lm: np.ndarray) -> np.ndarray:
 
 
 def _brow_mask(lab: np.ndarray, lm: np.ndarray, skin: np.ndarray) -> np.ndarray:
-    """The hairs of the brows: what is darker than skin within their outline."""
+    """The hairs of brows and beard: what is darker than skin where they grow."""
     half = (lm + 0.5) / 2 - 0.5
     shape = np.zeros((_HALF, _HALF), np.float32)
     for ids in ([71, 72, 73, 74, 75, 76, 84, 83], [77, 78, 79, 80, 81, 82, 86, 85]):
         cv2.fillConvexPoly(shape, cv2.convexHull(half[ids].round().astype(np.int32)), 1.0)
     soft = cv2.GaussianBlur(cv2.dilate(shape, np.ones((3, 3))), (0, 0), 1.5)
     whole = cv2.resize(soft, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-    return whole * np.clip((0.92 * skin[0] - lab[..., 0]) / (0.35 * skin[0]), 0, 1).astype(np.float32)
+    dark = np.clip((0.92 * skin[0] - lab[..., 0]) / (0.35 * skin[0]), 0, 1).astype(np.float32)
+    return np.maximum(whole, _bearded(lab, dark, half, skin)) * dark
+
+
+def _bearded(lab: np.ndarray, dark: np.ndarray, half: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """Where a beard grows dense: dark and greyer than skin, for shaded skin has more colour for its light."""
+    place, lips = (np.zeros((_HALF, _HALF), np.float32) for _ in range(2))
+    jaw = half[[87, 170, 172, 93, *range(132, 125, -1)]]
+    cv2.fillConvexPoly(place, cv2.convexHull(jaw.round().astype(np.int32)), 1.0)
+    cv2.fillConvexPoly(lips, cv2.convexHull(half[87:109].round().astype(np.int32)), 1.0)
+    lips = cv2.GaussianBlur(cv2.dilate(lips, np.ones((3, 3))), (0, 0), 1.2)
+    place = cv2.GaussianBlur(place, (0, 0), 3) * (1 - lips)
+    vivid = np.hypot(skin[1], skin[2]) / skin[0]
+    chroma = np.hypot(lab[..., 1], lab[..., 2]) / np.maximum(lab[..., 0], 1)
+    grey = dark * np.clip((0.97 - chroma / max(vivid, 0.05)) / 0.25, 0, 1)
+    dense = cv2.GaussianBlur(cv2.resize(grey, (_HALF, _HALF), interpolation=cv2.INTER_AREA), (0, 0), 5)
+    beard = place * smoothstep((dense - 0.1) / 0.18)
+    return cv2.resize(beard, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)

@@ -16,7 +16,7 @@ __all__ = ["photograph", "restyle"]
 
 # how often each thing happens, and how much of it at most or by standard deviation
 _LAMP, _LAMP_STRENGTH = 0.6, 0.42
-_WARMTH, _TINT = 0.05, 0.02
+_WARMTH, _TINT = 0.04, 0.015
 _EXPOSURE, _CONTRAST = 0.09, 0.07
 _ZOOM, _SHIFT, _TURN = 0.015, 0.008, 0.8  # fractions of the size, degrees
 _NOISY, _NOISE = 0.7, 5.0
