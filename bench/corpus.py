@@ -31,7 +31,7 @@ ROW = (
     "render",
     "photograph",
     "at_rest",
-    "freehand",
+    "draw",
     "extract_array",
     "measure_look",
     "encoded_rgb",

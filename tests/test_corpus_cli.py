@@ -163,7 +163,7 @@ def test_another_set_becomes_a_corpus_that_is_not_passed_on(
 
 @pytest.mark.parametrize("command", ["import-portraits", "import-face-kit"])
 def test_imports_refuse_what_is_not_there(command: str, tmp_path: Path, run_cli: Run) -> None:
-    status, _, err = run_cli("corpus", command, tmp_path / "none", "--pack", tmp_path / "pack")
+    status, _, err = run_cli("corpus", command, tmp_path / "none", "--out", tmp_path / "pack")
     assert status == 1
     assert "expected" in err
     assert err.count("\n") == 1

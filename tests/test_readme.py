@@ -74,7 +74,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     tiny = SketchToFace(MODELS["pix2pix"](width=4), MODELS["stargan"](width=4, blocks=1), device="cpu")
     tiny.save_pretrained(folder / "my-model")
-    write_pack(folder / "pack")
+    write_pack(folder / "pack", people=9)
     return folder
 
 

@@ -156,21 +156,21 @@ def _add_import(commands: argparse._SubParsersAction[Any]) -> None:
 
     kit = _parser(commands, "import-face-kit", "ICT-FaceKit's meshes → packed sources", run_face_kit)
     kit.add_argument("folder", type=Path, help="its folder FaceXModel")
-    kit.add_argument("--pack", type=Path, required=True, help="folder of packed sources to write or add to")
+    kit.add_argument(
+        "--out", type=Path, required=True, metavar="PACK", help="folder of packed sources to write or add to"
+    )
 
 
 def run_portraits(args: argparse.Namespace) -> int:
     from .import_portraits import import_portraits
 
-    return _import(
-        args, lambda told: import_portraits(args.folder, args.pack, source=args.set, progress=told)
-    )
+    return _import(args, lambda told: import_portraits(args.folder, args.out, source=args.set, progress=told))
 
 
 def run_face_kit(args: argparse.Namespace) -> int:
     from .import_face_kit import import_face_kit
 
-    return _import(args, lambda told: import_face_kit(args.folder, args.pack, progress=told))
+    return _import(args, lambda told: import_face_kit(args.folder, args.out, progress=told))
 
 
 def _import(args: argparse.Namespace, work: Callable[[Callable[[int, int, str], None]], Imported]) -> int:

@@ -190,6 +190,7 @@ def _pictures(
 def _drawn(view: View, style: str, hand: np.random.Generator) -> dict[str, Any]:
     """One drawing and what is known of it."""
     placed, skill, stage = np.eye(2, 3), None, None
+    assert view.image is not None
     if style == "freehand":
         drawing = draw(view, hand, size=view.size)
         page, placed, skill, stage = drawing.image, drawing.transform, drawing.skill, drawing.ways["stage"]
