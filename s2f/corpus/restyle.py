@@ -48,9 +48,9 @@ _LOCUS = np.array(
 def restyle(face: Face, rng: np.random.Generator) -> Face:
     """Another style of the same face; landmarks stay."""
     matte = cut_out(face.image, face.landmarks)
-    lab = cv2.cvtColor(unmixed(face.image, matte) / 255, cv2.COLOR_RGB2LAB)
+    own = unmixed(face.image, matte) * np.float32(1 / 255)
+    lab = cv2.cvtColor(own, cv2.COLOR_RGB2LAB)
     parts = segment(lab, face.image, face.landmarks, matte)
-    before = lab.copy()
     # the complexion sets the odds of hair and eyes; a quarter of the brown-eyed may be anything all the same
     light = parts.skin_lab[0] > 58
     light_eyes = light and (parts.eye_lab[0] > 22 or rng.random() < 0.25)
@@ -58,13 +58,12 @@ def restyle(face: Face, rng: np.random.Generator) -> Face:
     _recolour_hair(lab, parts, light, rng)
     _recolour_clothes(lab, parts, rng)
     _recolour_eyes(lab, parts, light_eyes, rng)
+    change = cv2.subtract(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), own)
     image = face.image.astype(np.float32)
-    change = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) - cv2.cvtColor(before, cv2.COLOR_LAB2RGB)
-    image += 255 * change
-    if rng.random() >= _KEEP_BACKDROP and matte.alpha.min() < 0.5:
-        moved = on_backdrop(face.image, matte, _with_grain(random_backdrop(rng), rng))
-        image += moved - face.image
-    return replace(face, image=np.clip(image + 0.5, 0, 255).astype(np.uint8), outline=silhouette(face))
+    if rng.random() >= _KEEP_BACKDROP and cv2.minMaxLoc(matte.alpha)[0] < 0.5:
+        image = on_backdrop(image, matte, _with_grain(random_backdrop(rng), rng))
+    image = cv2.scaleAdd(change, 255, image) + np.float32(0.5)
+    return replace(face, image=np.clip(image, 0, 255).astype(np.uint8), outline=silhouette(face))
 
 
 def _with_grain(backdrop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -89,8 +88,11 @@ def _recolour_skin(lab: np.ndarray, parts: Parts, rng: np.random.Generator) -> N
     new = float(np.clip(old + np.clip(rng.normal(0, 4.5), -10, 10), 18, 78))
     tint = _locus(new) - _locus(old) + rng.normal(0, 1.0, 2)
     share = parts.skin * (1 - parts.iris)
-    lab[..., 0] *= 1 + share * (new / old - 1)
-    lab[..., 1:] += share[..., None] * tint.astype(np.float32) * np.clip(lab[..., :1] / old, 0.3, 1.2)
+    lightness = lab[..., 0]
+    lightness *= 1 + share * np.float32(new / old - 1)
+    share *= np.clip(lightness * np.float32(1 / old), 0.3, 1.2)
+    for channel, move in zip((1, 2), tint, strict=True):
+        lab[..., channel] += share * np.float32(move)
 
 
 def _recolour_hair(lab: np.ndarray, parts: Parts, light: bool, rng: np.random.Generator) -> None:
