@@ -222,11 +222,11 @@ def _bearded(lab: np.ndarray, dark: np.ndarray, half: np.ndarray, skin: np.ndarr
     jaw = half[[87, 170, 172, 93, *range(132, 125, -1)]]
     cv2.fillConvexPoly(place, cv2.convexHull(jaw.round().astype(np.int32)), 1.0)
     cv2.fillConvexPoly(lips, cv2.convexHull(half[87:109].round().astype(np.int32)), 1.0)
-    lips = cv2.GaussianBlur(cv2.dilate(lips, np.ones((3, 3))), (0, 0), 1.2)
-    place = cv2.GaussianBlur(place, (0, 0), 3) * (1 - lips)
+    mouth = cv2.GaussianBlur(cv2.dilate(lips, np.ones((3, 3))), (0, 0), 1.2)
+    allowed = cv2.GaussianBlur(place, (0, 0), 3) * (1 - mouth)
     vivid = np.hypot(skin[1], skin[2]) / skin[0]
     chroma = np.hypot(lab[..., 1], lab[..., 2]) / np.maximum(lab[..., 0], 1)
     grey = dark * np.clip((0.97 - chroma / max(vivid, 0.05)) / 0.25, 0, 1)
     dense = cv2.GaussianBlur(cv2.resize(grey, (_HALF, _HALF), interpolation=cv2.INTER_AREA), (0, 0), 5)
-    beard = place * smoothstep((dense - 0.1) / 0.18)
+    beard = allowed * smoothstep((dense - 0.1) / 0.18)
     return cv2.resize(beard, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
