@@ -38,6 +38,8 @@ _REGIONS: dict[str, list[int]] = {
 }
 _SHARE = {"jaw": 0.55, "cheek": 0.8, "outline": 0.35}  # how far the host's outline follows the donors
 _LARGEST_MOVE = 12.0  # pixels of it, for hair is of all lengths
+_OTHER_SKIN = 17.0  # L* from the host's skin, beyond which a donor gives no eyes or mouth
+_HOST = 0.05  # what the host adds to its share of every texture: somebody must have one
 _THIN = 0.12  # of its average area, below which a triangle of landmarks is about to fold
 _TRIES = 40
 _LIGHT = (0.8, 1.25)  # how far a donor's light and shade may be bent towards the host's
@@ -152,7 +154,9 @@ def _textures(
 ) -> dict[str, np.ndarray]:
     """Sharpen the shares, and leave out who does not go with the host's skin, brows, irises or beard."""
     host = traits[0]
-    alike = np.array([np.exp(-(((t.skin - host.skin) / 14) ** 2)) for t in traits])
+    apart = np.array([abs(t.skin - host.skin) for t in traits])
+    alike = np.exp(-((apart / 20) ** 2))
+    close = alike**2 * (apart < _OTHER_SKIN)
     beards = np.array([abs(t.beard - host.beard) < 6 + 0.3 * min(host.beard, t.beard) for t in traits])
     eyes = np.array(
         [
@@ -161,8 +165,9 @@ def _textures(
         ]
     )
     out = {}
+    shares = {region: share + _HOST * (np.arange(len(share)) == 0) for region, share in shares.items()}
     for region, share in shares.items():
-        share = share**2 * alike
+        share = share**2 * (close if region in ("eyes", "mouth") else alike)
         if region in ("mouth", "jaw"):
             share = share * beards
         if region == "eyes":
