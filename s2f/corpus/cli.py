@@ -145,7 +145,7 @@ def _add_import(commands: argparse._SubParsersAction[Any]) -> None:
     )
     portraits.add_argument("folder", type=Path, help="the folder that the download was unpacked into")
     portraits.add_argument(
-        "--pack", type=Path, required=True, help="folder of packed sources to write or add to"
+        "--out", type=Path, required=True, metavar="PACK", help="folder of packed sources to write or add to"
     )
     portraits.add_argument(
         "--set",
