@@ -112,13 +112,18 @@ def _bare_skin(lab: np.ndarray, areas: Areas) -> np.ndarray:
     return place & near
 
 
+def lightest_iris(skin: float) -> float:
+    """L* of the lightest irises that people of that skin's L* have."""
+    return 19 + 1.9 * float(np.clip(skin - 44, 0, 18))
+
+
 def _pale_irises(face: Face) -> float:
     """L* by which the irises are lighter than any that belong to such skin."""
     look = measure_look(face.image, face.landmarks)
     skin, eye = look["skin"], look["eye"]
     assert skin is not None
     assert eye is not None
-    return eye[0] - (19 + 1.9 * float(np.clip(skin[0] - 44, 0, 18)))
+    return eye[0] - lightest_iris(skin[0])
 
 
 def _chalky_lips(face: Face) -> float:

@@ -15,6 +15,7 @@ from .backdrops import random_backdrop
 from .matte import cut_out, on_backdrop, unmixed
 from .outline import silhouette
 from .portraits import Face
+from .reject import lightest_iris
 from .segment import Parts, segment
 
 _KEEP_BACKDROP, _KEEP_HAIR, _KEEP_CLOTHES, _KEEP_SKIN, _KEEP_EYES = 0.33, 0.4, 0.25, 0.3, 0.45
@@ -51,11 +52,12 @@ def restyle(face: Face, rng: np.random.Generator) -> Face:
     own = unmixed(face.image, matte) * np.float32(1 / 255)
     lab = cv2.cvtColor(own, cv2.COLOR_RGB2LAB)
     parts = segment(lab, face.image, face.landmarks, matte)
-    # the complexion sets the odds of hair and eyes; a quarter of the brown-eyed may be anything all the same
+    # the complexion sets the odds of hair and eyes; yet a quarter of the dark may be anything
     light = parts.skin_lab[0] > 58
     light_eyes = light and (parts.eye_lab[0] > 22 or rng.random() < 0.25)
+    light_hair = light and (parts.hair_lab is None or parts.hair_lab[0] > 16 or rng.random() < 0.25)
     _recolour_skin(lab, parts, rng)
-    _recolour_hair(lab, parts, light, rng)
+    _recolour_hair(lab, parts, light_hair, rng)
     _recolour_clothes(lab, parts, rng)
     _recolour_eyes(lab, parts, light_eyes, rng)
     change = cv2.subtract(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), own)
@@ -153,6 +155,6 @@ def _recolour_eyes(lab: np.ndarray, parts: Parts, light: bool, rng: np.random.Ge
     if rng.random() < _KEEP_EYES:
         return
     old, new = parts.eye_lab, _drawn(_IRISES, light, rng)
-    new[0] = np.clip(new[0], 8, old[0] + 18)
+    new[0] = np.clip(new[0], 8, min(old[0] + 18, lightest_iris(parts.skin_lab[0] - 4) - 2))
     glint = np.clip((lab[..., 0] - old[0] - 22) / 14, 0, 1)
     _towards(lab, parts.iris * (1 - glint), old, new, slope=(0.4, 2.5))
