@@ -37,7 +37,8 @@ def cut_out(image: np.ndarray, landmarks: np.ndarray) -> Matte:
     away = image - whole
     alpha = _closed(_alpha(away, landmarks), _sum(np.abs(away)), landmarks)
     bald = measure_look(image, landmarks)["hair"] is None
-    return Matte(whole, np.maximum(alpha, _crown(landmarks, 3 if bald else 15)))
+    sure = np.maximum(_crown(landmarks, 3 if bald else 15), _ears(landmarks))
+    return Matte(whole, np.maximum(alpha, sure))
 
 
 def on_backdrop(image: np.ndarray, matte: Matte, backdrop: np.ndarray) -> np.ndarray:
@@ -150,6 +151,17 @@ def _crown(landmarks: np.ndarray, margin: int) -> np.ndarray:
     mask[int(landmarks[[73, 80], 1].min() - 0.05 * SIZE) // 4 :] = 0
     inside = cv2.erode(mask, np.ones((margin, margin), np.uint8), borderValue=1)
     return cv2.resize(cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 1), (SIZE, SIZE))
+
+
+def _ears(landmarks: np.ndarray) -> np.ndarray:
+    """Well inside both ears, whose rims shine through against a bright backdrop."""
+    mask = np.zeros((_QUARTER, _QUARTER), np.uint8)
+    for ids in ([109, *range(115, 120), 111], [112, *range(120, 125), 114]):
+        ear = rescaled(landmarks[ids], _QUARTER / SIZE)
+        inner = ear.mean(0) + 0.6 * (ear - ear.mean(0))
+        cv2.fillPoly(mask, [np.round(inner * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 0.7)
+    return cv2.resize(soft, (SIZE, SIZE))
 
 
 def _closed(alpha: np.ndarray, distance: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

@@ -143,7 +143,10 @@ def _mixed_shape(faces: list[Face], rng: np.random.Generator) -> tuple[np.ndarra
             share = apart * shares[region] + (1 - apart) * base
             mixed = np.tensordot(share, every[:, ids], 1)
             move = _SHARE.get(region, 1.0) * (mixed - shape[ids])
-            shape[ids] += np.clip(move, -_LARGEST_MOVE, _LARGEST_MOVE) if region == "outline" else move
+            if region == "outline":  # hair cut off by the frame stays there
+                inside = np.minimum(shape[ids], SIZE - 1 - shape[ids]).min(1, keepdims=True)
+                move = np.clip(move, -_LARGEST_MOVE, _LARGEST_MOVE) * np.clip(inside / 60, 0, 1)
+            shape[ids] += move
         if smallest_triangle(shape) >= _THIN:
             break
     return unfolded(shape), shares

@@ -32,7 +32,9 @@ def photograph(
     size = image.shape[0]
     matrix = _jitter(size, rng)
     blur = rng.uniform(0.3, _BLUR) * size / 512 if rng.random() < _BLURRED else 0.0
-    out = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    out = cv2.warpAffine(
+        image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
     moved = landmarks @ matrix[:, :2].T + matrix[:, 2]
     if blur > 0.15:
         out = cv2.GaussianBlur(out, (0, 0), blur)
