@@ -155,7 +155,7 @@ def _grown(image: np.ndarray, known: np.ndarray, landmarks: np.ndarray) -> np.nd
     # single strands would come back as a ghost: shoulders go on, thick hair ends soon
     solid = np.clip(cv2.GaussianBlur(matte.alpha, (0, 0), 5) * 3 - 1.4, 0, 1)
     away = cv2.distanceTransform(1 - known.astype(np.uint8), cv2.DIST_L2, 5)
-    body = np.clip((np.arange(SIZE) - landmarks[CHIN, 1] + 30) / 20, 0, 1)[:, None]
+    body = _shoulders(image, known, landmarks)
     solid *= np.maximum(body, np.clip((13 - away + _ragged()[:, None]) / 13, 0, 1))
     grain = np.random.default_rng(0).normal(0, 1.2, (SIZE, SIZE, 1)).astype(np.float32)
     empty = np.clip(1 - 5 * cv2.GaussianBlur(matte.alpha, (0, 0), 4), 0, 1)  # backdrop alone goes on as it is
@@ -164,6 +164,17 @@ def _grown(image: np.ndarray, known: np.ndarray, landmarks: np.ndarray) -> np.nd
     near = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 2)
     keep = (np.clip(2 * near - 1, 0, 1) * known)[..., None]
     return np.clip(seen * keep + grown * (1 - keep) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _shoulders(image: np.ndarray, known: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """1 below the shoulders' line on either side, or below the chin where no line is clear."""
+    columns = np.flatnonzero(known.mean(0) > 0.5)
+    middle, rows = SIZE // 2, np.arange(SIZE, dtype=np.float32)[:, None]
+    body = np.empty((SIZE, SIZE), np.float32)
+    for edge, inwards, side in ((columns[0], 1, slice(0, middle)), (columns[-1], -1, slice(middle, SIZE))):
+        start, _ = _shoulder(image, int(edge), inwards)
+        body[:, side] = np.clip((rows - min(start - 12, landmarks[CHIN, 1] - 30)) / 14, 0, 1)
+    return body
 
 
 def _ragged() -> np.ndarray:
