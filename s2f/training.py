@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from .corpus.store import MANIFEST, read_manifest
 from .errors import S2FError
 
 if TYPE_CHECKING:
@@ -112,11 +113,14 @@ def check_finite(step: int, **losses: float) -> None:
 
 
 def write_arguments(folder: Path, args: argparse.Namespace, **facts: Any) -> None:
-    """Beside its weights, every run says how it was made."""
+    """Beside its weights, every run says how it was made; where its folders lay is nobody's business."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(
-        {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()} | facts, indent=2
-    )
+    said = {k: v.name if isinstance(v, Path) else v for k, v in vars(args).items()}
+    corpus = Path(str(said.get("corpus")))
+    if corpus.is_dir():
+        recipe = read_manifest(corpus)["arguments"] if (corpus / MANIFEST).exists() else {}
+        said["corpus"] = {"name": corpus.name, **recipe}
+    text = json.dumps(said | facts, indent=2)
     aside = folder / ".training.json"
     aside.write_text(text + "\n", encoding="utf-8")
     aside.replace(folder / "training.json")

@@ -543,7 +543,7 @@ def test_a_row_has_the_columns_of_the_corpus(tmp_path: Path) -> None:
     assert all(page.mean() > 128 for page in row["sketch"])  # dark strokes on white
     assert row["real"] is True
     assert row["action_units"] is row["pose"] is row["landmarks"] is None
-    assert row["sources"] == {"host": "labelled:happy/a", "donors": []}
+    assert row["sources"] == {"host": "labelled:happy/a", "donors": [], "teeth": None}
 
 
 def test_the_same_copy_gives_the_same_rows_and_another_seed_only_other_drawings(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ COLUMNS: Mapping[str, str] = {
     "pose": "yaw, pitch and roll of the head in degrees; rows of one identity and pose are one sitting, "
     "with the same gaze, light and camera",
     "identity": "the same for all pictures of one (invented or real) person",
-    "sources": "the photographed people behind it: host (hair, outline, ears) and donors (inner face)",
+    "sources": "the photographed people behind it: host (hair, outline, ears), donors (inner face), teeth",
     "landmarks": f"{POINTS} points (x, y) in pixels of this image; pixel centres are whole numbers",
     "look": f"measured Lab colours of {', '.join(LOOK)}; hair is null for the bald",
     "gender": "as sampled, from what the source people said of themselves",
@@ -63,7 +63,7 @@ def features() -> Features:
         action_units=dict.fromkeys(ACTION_UNITS, number),
         pose={"yaw": number, "pitch": number, "roll": number},
         identity=text,
-        sources={"host": text, "donors": List(text)},
+        sources={"host": text, "donors": List(text), "teeth": text},
         landmarks=Array2D((POINTS, 2), "float32"),
         look={name: List(number, length=3) for name in LOOK},
         gender=text,

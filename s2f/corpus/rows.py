@@ -30,7 +30,9 @@ from .plan import SITTING, Part, Place, Recipe, place_of
 from .portraits import Face, load_portraits, load_smiles, people_table
 from .reject import reject
 from .render import Render, render
+from .smile import harvest_teeth
 from .studio import photograph, restyle
+from .teeth import Teeth
 
 _TRIES = 8  # after the morpher's own
 _AS_RENDERED = list(at.HAIR + at.NECK + at.EARS + (0, 1) + at.IRIS[0] + at.IRIS[1])
@@ -47,8 +49,23 @@ class Stock:
 
     @cached_property
     def smiles(self) -> Mapping[str, np.ndarray]:
-        """Of those who have one; read when the first is wanted, since most workers make no real rows."""
+        """Of those who have one."""
         return load_smiles(self.pack)
+
+    @cached_property
+    def _harvested(self) -> dict[str, Teeth | None]:
+        return {}
+
+    def teeth(self, split: str, rng: np.random.Generator) -> tuple[Teeth | None, str | None]:
+        """Real teeth of somebody of this split, and whose; few smiles show them clearly, hence two tries."""
+        smiling = [face for face in self.people[split] if face.sources[0] in self.smiles]
+        for n in rng.permutation(len(smiling))[:2]:
+            face, name = smiling[n], smiling[n].sources[0]
+            if name not in self._harvested:
+                self._harvested[name] = harvest_teeth(face, self.smiles[name], self.kit)
+            if (teeth := self._harvested[name]) is not None:
+                return teeth, name
+        return None, None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +75,7 @@ class Identity:
     face: Face
     person: Person
     rejected: Counter[str]
+    teeth: str | None  # whose they are; None where they are painted
 
 
 def open_stock(pack: str | Path, recipe: Recipe) -> Stock:
@@ -81,10 +99,11 @@ def make_identity(stock: Stock, place: Place) -> Identity:
         face, thrown = new_identity(stock.people[place.split], chance, place.person)
         rejected.update(thrown)
         face = restyle(face, chance)
-        person = fit(face, stock.kit, stock.recipe.size)
+        teeth, whose = stock.teeth(place.split, chance)
+        person = fit(face, stock.kit, stock.recipe.size, teeth)
         reason = reject(face, person)
         if reason is None:
-            return Identity(face, person, rejected)
+            return Identity(face, person, rejected, whose)
         rejected[reason] += 1
     raise CorpusError(
         f"got {_TRIES} morphs that cannot be used ({dict(rejected)}), expected one that can; "
@@ -150,7 +169,7 @@ def make_row(stock: Stock, seed: int, known: Identity | None = None) -> dict[str
         "pose": {"yaw": shown.pose.yaw, "pitch": shown.pose.pitch, "roll": shown.pose.roll},
         "landmarks": landmarks.astype(np.float32),
         "look": measure_look(image, landmarks),
-        **_about(who.face, place, seed),
+        **_about(who.face, place, seed, who.teeth),
     }
 
 
@@ -205,10 +224,10 @@ def _drawn(view: View, style: str, hand: np.random.Generator) -> dict[str, Any]:
     }
 
 
-def _about(face: Face, place: Place, seed: int) -> dict[str, Any]:
+def _about(face: Face, place: Place, seed: int, teeth: str | None = None) -> dict[str, Any]:
     return {
         "identity": place.identity,
-        "sources": {"host": face.sources[0], "donors": list(face.sources[1:])},
+        "sources": {"host": face.sources[0], "donors": list(face.sources[1:]), "teeth": teeth},
         "gender": face.gender,
         "ethnicity": face.ethnicity,
         "real": place.real,

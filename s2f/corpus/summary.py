@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CorpusError
 from ..expression import CLASSES
-from ..sketch import STYLES
 from .features import PAGE_STYLES, SPLITS
 
 if TYPE_CHECKING:
@@ -112,11 +111,13 @@ def summarise(folder: str | Path) -> Summary:
         columns = _columns(files)
         classes[split] = _in_order(CLASSES, (CLASSES[k] for k in columns["expression"] if k is not None))
         drawn = [style for row in columns["sketch_style"] for style in row or ()]
-        styles[split] = _in_order(STYLES, (PAGE_STYLES[k] for k in drawn))
+        styles[split] = _in_order(PAGE_STYLES, (PAGE_STYLES[k] for k in drawn))
         pairs = zip(columns["gender"], columns["ethnicity"], strict=True)
         groups[split] = Counter(sorted(group_name(gender, ethnicity) for gender, ethnicity in pairs))
         known = [row for row in columns["sources"] if row]
-        people = {name for row in known for name in (row["host"], *(row["donors"] or ())) if name}
+        people = {
+            name for row in known for name in (row["host"], *(row["donors"] or ()), row["teeth"]) if name
+        }
         sources[split] = frozenset(people)
         who: dict[bool, set[str]] = {False: set(), True: set()}
         for name, real in zip(columns["identity"], columns["real"], strict=True):

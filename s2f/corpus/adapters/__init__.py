@@ -141,7 +141,7 @@ def _row(
         "action_units": None,
         "pose": None,
         "identity": f"{name}-{sample.subject}",
-        "sources": {"host": f"{name}:{sample.subject}", "donors": []},
+        "sources": {"host": f"{name}:{sample.subject}", "donors": [], "teeth": None},
         "landmarks": None,
         "look": None,
         "gender": sample.gender,
