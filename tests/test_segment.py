@@ -97,9 +97,7 @@ def test_all_triangles_of_the_average_turn_one_way() -> None:
 def test_crossed_creases_are_laid_beside_what_they_crossed() -> None:
     assert (unfolded(MEAN) == MEAN).all()
     crossed = MEAN.copy()
-    crossed[[176, 177, 178], 1] = (
-        MEAN[[104, 106, 108], 1] - 12
-    )  # above the lip
+    crossed[[176, 177, 178], 1] = MEAN[[104, 106, 108], 1] - 12  # above the lip
     assert smallest_triangle(crossed) < 0
     mended = unfolded(crossed)
     assert smallest_triangle(mended) > 0.1
