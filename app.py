@@ -25,7 +25,7 @@ MODEL = os.environ.get("S2F_MODEL")  # a folder or repository with drawer/ and e
 CANVAS = 512
 INTRO = """# s2f
 **Draw a face, get a photograph of it, choose its expression.**"""
-NO_MODEL = """This version carries no trained weights, so it shows what it can do without them: it cleans
+NO_MODEL = """This version carries no trained drawer, so it shows what it can do without one: it cleans
 and frames your drawing as a model needs it, and turns photographs into drawings. Set `S2F_MODEL` to a folder
 or repository with a drawer to see faces."""
 CSS = """

@@ -143,7 +143,7 @@ def picture(page: Page, name: str):
 
 def test_a_visitor_draws_and_sees_the_clean_drawing(browser: Browser, bare_app: str, tmp_path: Path) -> None:
     page = visit(browser, bare_app)
-    expect(page.get_by_text("no trained weights")).to_be_visible()
+    expect(page.get_by_text("no trained drawer")).to_be_visible()
     scribble(page)
     expect(picture(page, "result")).to_be_visible()
     expect(page.locator("#report")).not_to_contain_text("to begin")

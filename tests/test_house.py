@@ -238,6 +238,17 @@ def test_requirements_hold_every_run_time_dependency() -> None:
     assert {"train", "gfpgan", "cluster", "dev"} <= set(project()["optional-dependencies"])
 
 
+def test_bundled_weights_say_what_they_are_and_stay_small() -> None:
+    folder = ROOT / "s2f" / "weights"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 36 * 2**20
+    for path in files:
+        assert path.suffix in {".safetensors", ".json"}, path
+        if path.suffix == ".safetensors":
+            beside = {p.name for p in path.parent.iterdir()}
+            assert {"config.json", "training.json", "metrics.json"} <= beside, path
+
+
 def test_the_tree_names_no_machine() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -34,6 +34,7 @@ from s2f.training import (
     save_checkpoint,
     update_average,
 )
+from tests.conftest import draw_face
 
 ROOT = Path(__file__).parents[1]
 TINY = ["--width", "8", "--resolution", "32", "--train_batch_size", "8"]
@@ -191,6 +192,53 @@ def test_two_processes_learn_what_one_learns(corpus: Path, tmp_path: Path) -> No
     one, two = (load_file(tmp_path / str(n) / "model.safetensors") for n in (1, 2))
     assert max((one[k] - two[k]).abs().max().item() for k in one) < 2e-3
     assert json.loads((tmp_path / "2" / "metrics.json").read_text())["images_seen"] == 48
+
+
+def test_framing_learns_from_drawings_and_writes_what_the_doctor_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import io
+
+    import pyarrow.parquet as pq
+
+    from s2f import framing
+
+    (tmp_path / "corpus" / "data").mkdir(parents=True)
+    landmarks = np.tile([64.0, 64.0], (189, 1))
+    landmarks[:2] = [(0.38 * 128, 0.47 * 128), (0.62 * 128, 0.47 * 128)]
+    stored = io.BytesIO()
+    draw_face(128, width=2).save(stored, "PNG")
+    drawing = {"bytes": stored.getvalue(), "path": None}
+    row = {
+        "sketch": [drawing, drawing],
+        "sketch_style": ["freehand", "contour"],
+        "sketch_transform": [[1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 1, 0]],
+        "landmarks": landmarks.astype(np.float32),
+    }
+    for split in ("train", "validation", "test"):
+        pq.write_table(table([row] * 3), tmp_path / "corpus" / "data" / f"{split}-00000-of-00001.parquet")
+    monkeypatch.syspath_prepend(str(ROOT / "train"))
+    monkeypatch.setattr(framing, "WEIGHTS", framing.WEIGHTS)
+    words = [
+        "--corpus",
+        str(tmp_path / "corpus"),
+        "--output_dir",
+        str(tmp_path / "out"),
+        "--hidden",
+        "8",
+        "4",
+    ]
+    words += ["--pages", "40", "--rounds", "2", "--epochs", "1", "--scored", "4"]
+    try:
+        script("framing").main(words)
+        assert framing._weights()[0].shape[1] == 8
+    finally:
+        framing._weights.cache_clear()
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert set(metrics["test"]["by_style"]) == {"freehand", "contour"}
+    said = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert said["corpus"] == {"name": "corpus"}
+    assert str(tmp_path) not in json.dumps(said)
 
 
 def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
