@@ -19,7 +19,7 @@ from typing import Any, cast
 from ..errors import CorpusError
 from .plan import Part
 
-ONE_THREAD = dict.fromkeys(
+WORKER = dict.fromkeys(
     (
         "OMP_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
@@ -28,7 +28,11 @@ ONE_THREAD = dict.fromkeys(
         "NUMBA_NUM_THREADS",
     ),
     "1",
-)
+) | {
+    # glibc keeps the memory of a freed picture for the next one; asking the kernel each time held two workers up
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+}
 # start(*arguments) -> make(part, said) -> None, where said(rows) is called as rows are done
 Make = Callable[[Part, Callable[[int], None]], None]
 Start = Callable[..., Make]
@@ -59,7 +63,7 @@ def in_workers(
     hands: dict[Connection, BaseProcess] = {}
     busy: dict[Connection, Part] = {}
     try:
-        with _one_thread():
+        with _as_worker():
             for _ in range(min(workers, len(parts))):
                 connection, process = _hire(start, arguments)
                 hands[connection] = process
@@ -138,10 +142,10 @@ def _work(connection: Connection, start: Start, arguments: tuple[Any, ...]) -> N
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread per worker, so the same sums in any number of workers; read when numpy is first imported."""
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(ONE_THREAD)
+def _as_worker() -> Iterator[None]:
+    """One thread per worker, so the same sums in any number of workers; read when a process begins."""
+    before = {name: os.environ.get(name) for name in WORKER}
+    os.environ.update(WORKER)
     try:
         yield
     finally:
