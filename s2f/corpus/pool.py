@@ -29,7 +29,7 @@ WORKER = dict.fromkeys(
     ),
     "1",
 ) | {
-    # glibc keeps the memory of a freed picture for the next one; asking the kernel each time held two workers up
+    # glibc keeps a freed picture's memory for the next one: asking the kernel each time holds two workers up
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
 }
