@@ -28,6 +28,7 @@ FLOORS = [
     {"sketch", "doctor", "page", "framing", "strokes"}
     | {"models", "metrics", "restore", "corpus", "training", "gallery"},
     {"pipeline"},
+    {"commands"},
     {"__main__", "app", "train"},
 ]
 HEAVY = {

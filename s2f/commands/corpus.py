@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CorpusError
+from .files import Parser, whole
 
 if TYPE_CHECKING:
-    from .sources import Summary as Imported
+    from ..corpus.sources import Summary as Imported
 
 _KINDS = ("expressions", "styles", "random", "splits")
 
 
-def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
+def add_commands(families: argparse._SubParsersAction[Any]) -> None:
+    parser = families.add_parser("corpus", help="the training corpus: import, build, look, check, publish")
+    commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
     _add_build(commands)
     _add_import(commands)
     _add_adapt(commands)
@@ -40,15 +43,6 @@ def _parser(
     return parser
 
 
-def _whole(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number of {least} or more")
-        return int(text)
-
-    return number
-
-
 def _shard(text: str) -> tuple[int, int]:
     number, slash, count = text.partition("/")
     if not slash or not number.isdecimal() or not count.isdecimal() or not 1 <= int(number) <= int(count):
@@ -66,33 +60,33 @@ def _add_build(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the corpus")
     parser.add_argument(
         "--people",
-        type=_whole(1),
+        type=whole(1),
         required=True,
         metavar="N",
         help="invented people of the training split; validation and test get a tenth each, at least 8",
     )
     parser.add_argument(
         "--renders",
-        type=_whole(1),
+        type=whole(1),
         default=7,
         metavar="K",
         help="pictures per person; seven share a pose (default: 7)",
     )
     parser.add_argument(
-        "--size", type=_whole(1), default=512, help="pixels of a side, 64 to 512 (default: 512)"
+        "--size", type=whole(1), default=512, help="pixels of a side, 64 to 512 (default: 512)"
     )
     parser.add_argument(
-        "--sketches", type=_whole(1), default=2, help="drawings per picture, 2 or more (default: 2)"
+        "--sketches", type=whole(1), default=2, help="drawings per picture, 2 or more (default: 2)"
     )
     parser.add_argument(
         "--workers",
-        type=_whole(1),
+        type=whole(1),
         default=os.cpu_count() or 1,
         metavar="W",
         help="processes (default: one per core)",
     )
     parser.add_argument(
-        "--seed", type=_whole(0), default=0, metavar="S", help="another seed, other people (default: 0)"
+        "--seed", type=whole(0), default=0, metavar="S", help="another seed, other people (default: 0)"
     )
     parser.add_argument(
         "--shard",
@@ -112,8 +106,8 @@ def _add_build(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run_build(args: argparse.Namespace) -> int:
-    from .build import build
-    from .plan import Recipe
+    from ..corpus.build import build
+    from ..corpus.plan import Recipe
 
     recipe = Recipe(
         people=args.people,
@@ -162,13 +156,13 @@ def _add_import(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run_portraits(args: argparse.Namespace) -> int:
-    from .import_portraits import import_portraits
+    from ..corpus.import_portraits import import_portraits
 
     return _import(args, lambda told: import_portraits(args.folder, args.out, source=args.set, progress=told))
 
 
 def run_face_kit(args: argparse.Namespace) -> int:
-    from .import_face_kit import import_face_kit
+    from ..corpus.import_face_kit import import_face_kit
 
     return _import(args, lambda told: import_face_kit(args.folder, args.out, progress=told))
 
@@ -196,15 +190,15 @@ def _add_adapt(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--set", help="its name, where its layout does not tell (kdef, rafd, fer2013, labelled …)"
     )
-    parser.add_argument("--size", type=_whole(16), default=512, help="pixels of a side (default: 512)")
+    parser.add_argument("--size", type=whole(16), default=512, help="pixels of a side (default: 512)")
     parser.add_argument(
         "--styles", default="contour,pencil", metavar="A,B", help="drawings to make (default: contour,pencil)"
     )
-    parser.add_argument("--seed", type=_whole(0), default=0, help="of the drawings (default: 0)")
+    parser.add_argument("--seed", type=whole(0), default=0, help="of the drawings (default: 0)")
 
 
 def run_adapt(args: argparse.Namespace) -> int:
-    from .adapt import adapt
+    from ..corpus.adapt import adapt
 
     styles = tuple(style.strip() for style in args.styles.split(",") if style.strip())
     made = adapt(args.folder, args.out, name=args.set, size=args.size, sketches=styles, seed=args.seed)
@@ -222,7 +216,7 @@ def _add_push(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run_push(args: argparse.Namespace) -> int:
-    from .load import push
+    from ..corpus.load import push
 
     where = push(args.folder, args.name, private=args.private, revision=args.revision, message=args.message)
     return _say(args, f"{args.folder} -> {where}", {"folder": str(args.folder), "commit": where})
@@ -241,10 +235,10 @@ def _add_looks(commands: argparse._SubParsersAction[Any]) -> None:
     sheet.add_argument(
         "--split", choices=("train", "validation", "test"), default="train", help="(default: train)"
     )
-    sheet.add_argument("--count", type=_whole(1), default=8, help="lines of a sheet (default: 8)")
-    sheet.add_argument("--cell", type=_whole(32), default=192, help="pixels of a picture (default: 192)")
+    sheet.add_argument("--count", type=whole(1), default=8, help="lines of a sheet (default: 8)")
+    sheet.add_argument("--cell", type=whole(32), default=192, help="pixels of a picture (default: 192)")
     sheet.add_argument(
-        "--seed", type=_whole(0), default=0, help="which rows a random sheet shows (default: 0)"
+        "--seed", type=whole(0), default=0, help="which rows a random sheet shows (default: 0)"
     )
 
     check = _parser(
@@ -259,20 +253,20 @@ def _add_looks(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="PACK",
         help="packed sources: landmark error and equality of the neutral face",
     )
-    check.add_argument("--people", type=_whole(1), default=6, help="of the sources to try (default: 6)")
+    check.add_argument("--people", type=whole(1), default=6, help="of the sources to try (default: 6)")
 
 
 def run_info(args: argparse.Namespace) -> int:
-    from .examine import describe
-    from .store import read_manifest
-    from .summary import summarise
+    from ..corpus.examine import describe
+    from ..corpus.store import read_manifest
+    from ..corpus.summary import summarise
 
     manifest, summary = read_manifest(args.folder), summarise(args.folder)
     return _say(args, describe(args.folder, summary, manifest), {**manifest, **summary.to_dict()})
 
 
 def run_sheet(args: argparse.Namespace) -> int:
-    from .sheet import write_sheets
+    from ..corpus.sheet import write_sheets
 
     paths = write_sheets(
         args.folder,
@@ -287,7 +281,7 @@ def run_sheet(args: argparse.Namespace) -> int:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    from .examine import check_folder, check_sources
+    from ..corpus.examine import check_folder, check_sources
 
     if args.folder is None and args.sources is None:
         raise CorpusError("got nothing to check, expected a corpus folder or --sources PACK; name one")
