@@ -14,6 +14,7 @@ _HOMES = {
     "ACTION_UNITS": "expression",
     "CLASSES": "expression",
     "Expression": "expression",
+    "Look": "look",
     "MODELS": "models",
     "Result": "pipeline",
     "S2FError": "errors",
@@ -29,6 +30,7 @@ __all__ = [
     "CLASSES",
     "MODELS",
     "Expression",
+    "Look",
     "Result",
     "S2FError",
     "Sketch",
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from .errors import S2FError
     from .expression import ACTION_UNITS, CLASSES, Expression
     from .image import load_image
+    from .look import Look
     from .models import MODELS
     from .pipeline import Result, SketchToFace
     from .sketch import Sketch, extract, prepare

@@ -23,6 +23,10 @@ class ExpressionError(S2FError):
     """An expression, action unit or preset that does not exist or is out of range."""
 
 
+class LookError(S2FError):
+    """A part of the face or a colour that does not exist."""
+
+
 class CorpusError(S2FError):
     """A corpus or a source of one that cannot be read or written."""
 

@@ -12,7 +12,8 @@ import pytest
 from miniature import MEAN, write_pack
 
 from s2f.corpus import points as at
-from s2f.corpus.look import measure_look, to_lab, to_rgb
+from s2f.corpus.look import measure_look
+from s2f.look import to_lab, to_rgb
 from s2f.corpus.mirror import mirror
 from s2f.corpus.morph import new_identity, synthesise
 from s2f.corpus.people import Source, Sources, draw_sources, split_people

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from ..look import to_rgb
 from .geometry import SIZE
-from .look import to_rgb
 
 _SMALL = SIZE // 4
 

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
+from ..look import Lab, to_lab
 from . import points as at
 
-Lab = tuple[float, float, float]
 PARTS = ("skin", "hair", "eye", "lip")
-# linear sRGB -> XYZ over the D65 white point
-_TO_XYZ = np.array(
-    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
-)
-_TO_XYZ /= np.array([0.95047, 1.0, 1.08883])[:, None]
 _BALD = 9.0  # colour difference below which what should be hair is skin
 # how far from a point on skin, in shares of a radius; along the hairline, and from it to the hair's outline;
 # about the pupil, in radii of the iris
@@ -29,24 +22,6 @@ _RINGS = (np.linspace(0.52, 0.84, 6)[:, None, None] * _CIRCLE).reshape(-1, 2)
 _LIP_EDGES = np.array([*((k, k + 6) for k in range(88, 93)), *2 * [(k, k + 5) for k in range(99, 104)]])
 _LIP_SHARE = np.linspace(0.25, 0.75, 9)[:, None, None]
 _HIGHLIGHT = 14.0  # L* over the iris's median that a reflection has
-
-
-def to_lab(rgb: np.ndarray) -> np.ndarray:
-    """(..., 3) sRGB in 0-255 -> CIE L*, a*, b*."""
-    linear = _linear_table()[rgb] if rgb.dtype == np.uint8 else _linear(rgb / 255.0)
-    xyz = linear @ _TO_XYZ.T
-    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    x, y, z = f[..., 0], f[..., 1], f[..., 2]
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
-
-
-def to_rgb(lab: np.ndarray) -> np.ndarray:
-    """CIE L*, a*, b* -> sRGB in 0-255, clipped where no screen shows it."""
-    y = (lab[..., 0] + 16) / 116
-    f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], -1)
-    xyz = np.where(f > 0.2068966, f**3, (f - 16 / 116) / 7.787)
-    linear = np.clip(xyz @ np.linalg.inv(_TO_XYZ).T, 0, 1)
-    return 255 * np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
 
 
 def measure_look(image: np.ndarray, landmarks: np.ndarray) -> dict[str, Lab | None]:
@@ -69,15 +44,6 @@ def measure_look(image: np.ndarray, landmarks: np.ndarray) -> dict[str, Lab | No
         "eye": _rounded(_median(eye[eye[:, 0] < _median(eye)[0] + _HIGHLIGHT])),
         "lip": _rounded(_median(lip)),
     }
-
-
-def _linear(share: np.ndarray) -> np.ndarray:
-    return np.where(share > 0.04045, ((share + 0.055) / 1.055) ** 2.4, share / 12.92)
-
-
-@cache
-def _linear_table() -> np.ndarray:
-    return _linear(np.arange(256) / 255.0)
 
 
 def _rounded(lab: np.ndarray) -> Lab:

@@ -1,0 +1,140 @@
+"""A split of a corpus in memory, as training wants it: pictures and framed drawings as uint8 tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional
+from tqdm import tqdm
+
+from .corpus import load
+from .corpus.scene import measure_scene
+from .expression import ACTION_UNITS
+from .look import PARTS
+
+# What the drawer is told beside the drawing: the parts of a look, and the light, which only chance decides.
+ASPECTS = (*PARTS, "light")
+_FACTS = ["expression", "intensity", "action_units", "pose", "identity", "ethnicity", "real"]
+_SEEN = ["image", "landmarks", "look"]
+_DRAWN = ["sketch", "sketch_style", "sketch_transform", "sketch_skill"]
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """N pictures of a split with D drawings each; whatever is not known of a photograph is NaN."""
+
+    picture: torch.Tensor  # (N, 3, S, S) uint8
+    drawing: torch.Tensor  # (N, D, S, S) uint8, each brought into the picture's frame
+    style: torch.Tensor  # (N, D) index in STYLES
+    skill: torch.Tensor  # (N, D) of the hand; 1 where the drawing was extracted
+    label: torch.Tensor  # (N,) index in CLASSES
+    intensity: torch.Tensor  # (N,)
+    units: torch.Tensor  # (N, 42)
+    pose: torch.Tensor  # (N, 3) yaw, pitch, roll
+    landmarks: torch.Tensor  # (N, 189, 2) in pixels of S
+    look: torch.Tensor  # (N, 7, 3) L*a*b* of ASPECTS
+    person: torch.Tensor  # (N,) a number for each identity
+    group: torch.Tensor  # (N,) index in `groups`
+    real: torch.Tensor  # (N,) bool: an untouched photograph
+    groups: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.picture)
+
+    def where(self, chosen: torch.Tensor) -> Faces:
+        """Some of the rows, by index or mask."""
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: v[chosen] for k, v in parts.items() if isinstance(v, torch.Tensor)})
+
+
+def read(corpus: str, split: str, size: int, *, drawings: bool = True, limit: int | None = None) -> Faces:
+    """A few thousand faces at 256² are one gigabyte; with three drawings each, two."""
+    rows: Any = load(corpus, split=split)
+    rows = rows.select_columns(_FACTS + _SEEN + (_DRAWN if drawings else []))
+    if limit is not None and limit < len(rows):
+        rows = rows.select(np.linspace(0, len(rows) - 1, limit).astype(int))
+    kept: dict[str, list[Any]] = {name: [] for name in ("picture", "drawing", "look", "landmarks")}
+    for row in tqdm(rows, desc=split, unit="face", delay=2):
+        image = np.asarray(row["image"].convert("RGB"))
+        marks = np.full((189, 2), np.nan) if row["landmarks"] is None else np.array(row["landmarks"])
+        kept["look"].append(_aspects(row["look"], image, marks))
+        small = _sized(image, size)
+        kept["picture"].append(small.transpose(2, 0, 1))
+        kept["landmarks"].append((marks + 0.5) * size / len(image) - 0.5)
+        if drawings:
+            pages = zip(row["sketch"], row["sketch_transform"], strict=True)
+            kept["drawing"].append(
+                [_sized(framed(np.asarray(p.convert("L")), np.array(t)), size) for p, t in pages]
+            )
+    facts = rows.remove_columns(
+        [c for c in ("image", "sketch", "landmarks", "look") if c in rows.column_names]
+    )
+    facts = facts.to_dict()
+    count, names = len(rows), sorted(set(facts["identity"]))
+    groups = tuple(sorted(set(facts["ethnicity"])))
+    numbers = {name: n for n, name in enumerate(names)}
+    skills = [[1.0 if s is None else s for s in some] for some in facts.get("sketch_skill", [])]
+    return Faces(
+        picture=torch.from_numpy(np.stack(kept["picture"])),
+        drawing=torch.from_numpy(np.array(kept["drawing"], np.uint8)) if drawings else torch.zeros(count, 0),
+        style=torch.tensor(facts["sketch_style"]) if drawings else torch.zeros(count, 0),
+        skill=torch.tensor(skills) if drawings else torch.zeros(count, 0),
+        label=torch.tensor(facts["expression"]),
+        intensity=torch.tensor([np.nan if i is None else i for i in facts["intensity"]]),
+        units=_table(facts["action_units"], ACTION_UNITS),
+        pose=_table(facts["pose"], ("yaw", "pitch", "roll")),
+        landmarks=torch.tensor(np.array(kept["landmarks"]), dtype=torch.float32),
+        look=torch.tensor(np.array(kept["look"]), dtype=torch.float32),
+        person=torch.tensor([numbers[name] for name in facts["identity"]]),
+        group=torch.tensor([groups.index(g) for g in facts["ethnicity"]]),
+        real=torch.tensor(facts["real"]),
+        groups=groups,
+    )
+
+
+def _aspects(look: dict[str, Any], image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    colours = [look.get(part) or (np.nan,) * 3 for part in PARTS[:4]]
+    scene = np.full((3, 3), np.nan) if np.isnan(landmarks).any() else measure_scene(image, landmarks)
+    return np.concatenate([np.array(colours, float), scene])
+
+
+def _table(rows: list[dict[str, float] | None], names: tuple[str, ...]) -> torch.Tensor:
+    nothing = dict.fromkeys(names, np.nan)
+    return torch.tensor(
+        [[nothing[n] if row is None or row[n] is None else row[n] for n in names] for row in rows],
+        dtype=torch.float32,
+    )
+
+
+def framed(page: np.ndarray, transform: np.ndarray) -> np.ndarray:
+    """A drawing whose face a hand put elsewhere on the page, brought back over its photograph."""
+    matrix = transform.reshape(2, 3)
+    if np.allclose(matrix, np.eye(2, 3)):
+        return page
+    way = cv2.INTER_AREA if np.linalg.det(matrix[:, :2]) > 1 else cv2.INTER_LINEAR
+    return cv2.warpAffine(page, matrix, page.shape[::-1], flags=way | cv2.WARP_INVERSE_MAP, borderValue=255)
+
+
+def _sized(image: np.ndarray, size: int) -> np.ndarray:
+    if len(image) == size:
+        return image
+    return cv2.resize(
+        image, (size, size), interpolation=cv2.INTER_AREA if size < len(image) else cv2.INTER_CUBIC
+    )
+
+
+def to_float(pictures: torch.Tensor) -> torch.Tensor:
+    """uint8 → [-1, 1]."""
+    return pictures.float() / 127.5 - 1
+
+
+def nudged(x: torch.Tensor, shift: torch.Tensor, turn: torch.Tensor, zoom: torch.Tensor) -> torch.Tensor:
+    """Every picture moved (shares of its half side), turned (radians) and zoomed on its own; edges repeat."""
+    cos, sin = torch.cos(turn) / zoom, torch.sin(turn) / zoom
+    rows = [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)]
+    grid = functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
+    return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
