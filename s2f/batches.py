@@ -48,7 +48,8 @@ class Faces:
     def where(self, chosen: torch.Tensor) -> Faces:
         """Some of the rows, by index or mask."""
         parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: v[chosen] for k, v in parts.items() if isinstance(v, torch.Tensor)})
+        some: dict[str, Any] = {k: v[chosen] for k, v in parts.items() if isinstance(v, torch.Tensor)}
+        return replace(self, **some)
 
 
 def read(corpus: str, split: str, size: int, *, drawings: bool = True, limit: int | None = None) -> Faces:

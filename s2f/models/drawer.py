@@ -1,0 +1,136 @@
+"""The drawer: a drawing, how the face is to look, how far to trust the hand → a photograph of a face.
+
+    drawing ─ unshuffle ─▶ U-Net 64² ─▶ 128² ─┬─ detail ─▶ 256² ─┬─ detail ─▶ 512²
+                           look, trust (FiLM) │ drawing again    │ drawing again
+
+No paper's: made for drawings by hand. From pix2pix (Isola et al., arXiv 1611.07004) the paired training and
+the skips, from MSG-GAN (Karnewar & Wang, arXiv 1903.06048) a picture at every size, each the coarser one
+enlarged and added to. Colour is not in a drawing, so it is asked for; a generator that is not told has to
+average over it. What is left open is taken from the bank, looks of the people it learned from, near to what is
+given; the seed picks, so that one drawing has many faces. Trust is the skill of the hands it learned from: near
+1 every line is obeyed, near 0 the face is plausible first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ..errors import ModelError
+from ..hub import HubMixin
+from .layers import Detail, UNet, conv, doubled, planes, sized
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GRID = 64  # of the U-Net; a picture of 128² is the coarsest made
+NEAR = 24  # of the bank's looks, how many the seed picks from when something is asked for
+# L*a*b* numbers as the network sees them
+MIDDLE, SPREAD = (50.0, 8.0, 10.0), (22.0, 10.0, 12.0)
+
+
+class Drawer(nn.Module, HubMixin):
+    """Drawing (N, 1, S, S), look (N, aspects, 3) in L*a*b* with NaN for open → face (N, 3, size, size)."""
+
+    takes: ClassVar[tuple[str, ...]] = ("look", "faithfulness", "generator")
+
+    def __init__(
+        self,
+        size: int = 512,
+        widths: list[int] = [48, 96, 160, 224],  # noqa: B006  # a JSON default, never changed
+        detail: list[int] = [24, 16],  # noqa: B006
+        blocks: int = 1,
+        condition: int = 96,
+        aspects: int = 7,
+        bank: int = 512,
+    ) -> None:
+        super().__init__()
+        sizes = [2 * GRID * 2**n for n in range(len(detail) + 1)]
+        if size not in sizes or min(*widths, *detail, condition) % 8 or min(blocks, aspects, bank) < 1:
+            raise ModelError(
+                f"got size={size}, widths={widths}, detail={detail}, condition={condition}, blocks={blocks}, "
+                f"aspects={aspects}, bank={bank}, expected a size of {sizes}, widths that are multiples of 8 "
+                "and the others ≥ 1; correct them"
+            )
+        self.size, self.aspects = size, aspects
+        self.ask = nn.Sequential(
+            nn.Linear(4 * aspects + 1, condition), nn.SiLU(), nn.Linear(condition, condition)
+        )
+        self.body = UNet(16 + 2, widths, condition, blocks)
+        self.first = nn.Sequential(nn.SiLU(), conv(widths[0], 12))
+        inputs = [widths[0], *detail]
+        self.detail = nn.ModuleList(
+            Detail(a, 4, b, 3, condition) for a, b in zip(inputs, detail, strict=False)
+        )
+        self.register_buffer("bank", torch.zeros(bank, aspects, 3))
+
+    def forward(
+        self,
+        drawing: torch.Tensor,
+        look: torch.Tensor | None = None,
+        faithfulness: float | torch.Tensor = 0.7,
+        *,
+        generator: Sequence[torch.Generator] | None = None,
+    ) -> torch.Tensor:
+        return self.levels(drawing, self.complete(look, len(drawing), generator), faithfulness)[-1]
+
+    def levels(
+        self,
+        drawing: torch.Tensor,
+        look: torch.Tensor,
+        faithfulness: float | torch.Tensor,
+        size: int | None = None,
+    ) -> list[torch.Tensor]:
+        """The face at 128² and every finer level up to `size`; nothing open is filled in here."""
+        if drawing.dim() != 4 or drawing.shape[1] != 1 or drawing.shape[2] != drawing.shape[3]:
+            raise ModelError(
+                f"got a drawing of shape {list(drawing.shape)}, expected [batch, 1, side, side]; make it "
+                "square and grey"
+            )
+        size = size or self.size
+        trust = torch.as_tensor(faithfulness).to(drawing).expand(len(drawing))
+        asked = self.ask(_told(look.to(drawing), trust))  # (N, condition)
+        coarse = functional.pixel_unshuffle(sized(drawing, 4 * GRID), 4)  # (N, 16, 64, 64)
+        skips = self.body.encode(torch.cat([coarse, planes(coarse)], 1))
+        x = self.body.decode(skips, asked)  # (N, w0, 64, 64)
+        made = [functional.pixel_shuffle(self.first(x), 2)]  # (N, 3, 128, 128)
+        for step in self.detail:
+            if made[-1].shape[-1] >= size:
+                break
+            seen = functional.pixel_unshuffle(sized(drawing, 2 * made[-1].shape[-1]), 2)
+            x, more = step(x, seen, asked)
+            made.append(doubled(made[-1]) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
+        return [torch.tanh(m) for m in made]
+
+    def complete(
+        self, look: torch.Tensor | None, count: int, generator: Sequence[torch.Generator] | None = None
+    ) -> torch.Tensor:
+        """What is open filled in from the bank: one of the looks nearest to what is given, by each seed."""
+        bank = self.bank.float()  # type: ignore[operator]  # a buffer
+        asked = torch.full((count, self.aspects, 3), torch.nan, device=bank.device)
+        if look is not None:
+            if look.shape[0] != count or look.shape[1] > self.aspects or look.shape[2:] != (3,):
+                raise ModelError(
+                    f"got a look of shape {list(look.shape)}, expected [{count}, up to {self.aspects}, 3]; "
+                    "give L*a*b* for each part, NaN where it is open"
+                )
+            asked[:, : look.shape[1]] = look.float()
+        chosen = torch.empty_like(asked)
+        for n in range(count):
+            away = (bank - asked[n]).square().nan_to_num(0).sum((1, 2))
+            near = torch.argsort(away + away.new_tensor(range(len(away))) * 1e-9)
+            near = near[: NEAR if asked[n].isfinite().any() else len(bank)]
+            pick = int(torch.randint(len(near), (), generator=generator[n])) if generator else 0
+            chosen[n] = torch.where(asked[n].isnan(), bank[near[pick]], asked[n])
+        return chosen
+
+
+def _told(look: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
+    """(N, aspects, 3), (N,) → (N, 4·aspects + 1): numbers near 1, a flag for each that is known, the trust."""
+    known = look.isfinite().all(2, keepdim=True)
+    even = (look - look.new_tensor(MIDDLE)) / look.new_tensor(SPREAD)
+    told = torch.cat([torch.where(known, even, torch.zeros_like(even)), known.to(look)], 2)
+    return torch.cat([told.flatten(1), 2 * trust[:, None] - 1], 1)
