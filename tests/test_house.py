@@ -26,7 +26,7 @@ FLOORS = [
     {"image", "decode", "look", "losses", "expression"},
     {"hub", "modelfile", "snapshot", "provenance"},
     {"sketch", "doctor", "page", "framing", "strokes"}
-    | {"models", "metrics", "restore", "photo", "corpus", "training", "batches", "gallery"},
+    | {"models", "metrics", "restore", "photo", "corpus", "training", "batches", "jitter", "gallery"},
     {"pipeline"},
     {"evaluation", "publishing"},
     {"commands"},

@@ -14,6 +14,7 @@ from torch import nn
 from s2f.errors import ModelError
 from s2f.models import (
     MODELS,
+    AlexNet,
     Classifier,
     PatchDiscriminator,
     Pix2Pix,
@@ -60,6 +61,12 @@ CASES = {
     "classifier": Case(
         lambda: Classifier(width=8, size=32),
         lambda n: (face(n, 40),),
+        lambda n: [(n, 7)],
+        is_picture=False,
+    ),
+    "alexnet": Case(
+        lambda: AlexNet(width=3, hidden=8, size=64),
+        lambda n: (face(n, 72),),
         lambda n: [(n, 7)],
         is_picture=False,
     ),

@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from torch.nn import functional
+from torch import nn
 from tqdm import tqdm
 
 from s2f.corpus import load
 from s2f.errors import S2FError
 from s2f.expression import CLASSES
+from s2f.jitter import dice, placed, relit, viewed, worn
 from s2f.losses import soft_cross_entropy
 from s2f.metrics import confusion, rate
 from s2f.models.classifier import Classifier
@@ -41,12 +42,12 @@ from s2f.training import (
 logger = logging.getLogger("s2f.train.classifier")
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser(about: str) -> argparse.ArgumentParser:
+    """The flags that every classifier's script has."""
+    p = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--corpus", required=True, help="folder or repository of a corpus")
     p.add_argument("--output_dir", type=Path, required=True)
     p.add_argument("--width", type=int, default=24)
-    p.add_argument("--depth", type=int, default=1)
     p.add_argument("--resolution", type=int, default=96)
     p.add_argument("--train_batch_size", type=int, default=32, help="over all processes")
     p.add_argument("--max_train_steps", type=int, default=3000)
@@ -58,6 +59,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--resume_from_checkpoint", help="latest, or a checkpoint folder")
     p.add_argument("--report_to", default=None, help="tensorboard or wandb")
     p.add_argument("--seed", type=int, default=0)
+    return p
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    p = parser(__doc__)
+    p.add_argument("--depth", type=int, default=1)
     return p.parse_args(argv)
 
 
@@ -82,33 +89,16 @@ def read(corpus: str, split: str, size: int) -> dict[str, Any]:
 
 
 def look_again(faces: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
-    """Mirror, shift, turn, scale, relight, grey and soften at random: what cameras and crops differ in."""
-    n = len(faces)
-
-    def draw(low: float, high: float) -> torch.Tensor:
-        return torch.rand(n, generator=generator) * (high - low) + low
-
-    angle, scale, flip = draw(-0.17, 0.17), draw(0.84, 1.06), torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
-    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    rows = [
-        torch.stack([cos * flip, -sin, draw(-0.08, 0.08)], 1),
-        torch.stack([sin * flip, cos, draw(-0.08, 0.08)], 1),
-    ]
-    grid = functional.affine_grid(torch.stack(rows, 1), [n, 3, size, size], align_corners=False)
-    x = functional.grid_sample(
-        faces.float() / 127.5 - 1, grid, padding_mode="reflection", align_corners=False
-    )
-    x = x * draw(0.7, 1.3)[:, None, None, None] + draw(-0.25, 0.25)[:, None, None, None]
-    x = x * torch.stack([draw(0.88, 1.12) for _ in range(3)], 1)[..., None, None]
-    grey = (draw(0, 1) < 0.2)[:, None, None, None]
-    x = torch.where(grey, x.mean(1, keepdim=True), x)
-    soft = (draw(0, 1) < 0.25)[:, None, None, None]
-    x = torch.where(soft, functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False), x)
-    return x.clamp(-1, 1)
+    """The faces as other cameras, lights and crops would show them."""
+    draw = dice(len(faces), generator)
+    views = placed(draw, zoom=0.12, shift=0.08, turn=0.17, flip=True)
+    views[:, :, :2] *= 0.95  # more often nearer than farther
+    x = viewed(faces.float() / 127.5 - 1, views, size)
+    return worn(relit(x, draw), draw, generator)
 
 
 @torch.no_grad()
-def answers(model: Classifier, faces: torch.Tensor) -> torch.Tensor:
+def answers(model: nn.Module, faces: torch.Tensor) -> torch.Tensor:
     """The class named for each face, looking straight and mirrored."""
     device = next(model.parameters()).device
     out = []
@@ -118,7 +108,7 @@ def answers(model: Classifier, faces: torch.Tensor) -> torch.Tensor:
     return torch.cat(out) if out else torch.zeros(0, dtype=torch.long)
 
 
-def score(model: Classifier, data: dict[str, Any]) -> dict[str, Any]:
+def score(model: nn.Module, data: dict[str, Any]) -> dict[str, Any]:
     """Accuracy with n and 95 % interval: invented people by class and group, real photographs by class."""
     guess, truth, real = answers(model, data["image"]), data["label"], data["real"]
     hit = (guess == truth).numpy()
@@ -141,17 +131,23 @@ def score(model: Classifier, data: dict[str, Any]) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    set_seed(args.seed)
+    train(args, Classifier(args.width, args.depth, args.resolution))
+
+
+def train(args: argparse.Namespace, model: Any) -> None:
+    """Any classifier of faces, whatever it is made of."""
     accelerator = Accelerator(
         mixed_precision=args.mixed_precision, log_with=args.report_to, project_dir=args.output_dir
     )
-    set_seed(args.seed)
     write_arguments(args.output_dir, args)
     if args.report_to:
-        accelerator.init_trackers("s2f-classifier", {k: str(v) for k, v in vars(args).items()})
+        accelerator.init_trackers(
+            f"s2f-{type(model).__name__.lower()}", {k: str(v) for k, v in vars(args).items()}
+        )
 
     data = read(args.corpus, "train", args.resolution)
     learn = torch.nonzero(~data["real"])[:, 0]
-    model = Classifier(args.width, args.depth, args.resolution)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), args.learning_rate, weight_decay=0.03)
     schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -9,11 +9,13 @@ import torch
 
 from ..errors import ModelError
 from ..hub import HubMixin, Snapshot, class_and_arguments, snapshot
+from .alexnet import AlexNet
 from .classifier import Classifier
 from .pix2pix import PatchDiscriminator, Pix2Pix
 from .stargan import StarGAN, StarGANDiscriminator
 
 MODELS: dict[str, type[HubMixin]] = {
+    "alexnet": AlexNet,
     "classifier": Classifier,
     "pix2pix": Pix2Pix,
     "stargan": StarGAN,
@@ -21,6 +23,7 @@ MODELS: dict[str, type[HubMixin]] = {
 
 __all__ = [
     "MODELS",
+    "AlexNet",
     "Classifier",
     "PatchDiscriminator",
     "Pix2Pix",
