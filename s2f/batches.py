@@ -18,6 +18,7 @@ from .look import PARTS
 
 # What the drawer is told beside the drawing: the parts of a look, and the light, which only chance decides.
 ASPECTS = (*PARTS, "light")
+MOUTH = slice(87, 109)  # of the 189 landmarks
 _FACTS = ["expression", "intensity", "action_units", "pose", "identity", "ethnicity", "real"]
 _SEEN = ["image", "landmarks", "look"]
 _DRAWN = ["sketch", "sketch_style", "sketch_transform", "sketch_skill"]
@@ -139,3 +140,20 @@ def nudged(x: torch.Tensor, shift: torch.Tensor, turn: torch.Tensor, zoom: torch
     rows = [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)]
     grid = functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
     return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def face_places(landmarks: torch.Tensor) -> torch.Tensor:
+    """(N, 3, 2): both pupils and the middle of the mouth, in the landmarks' own pixels."""
+    return torch.stack([landmarks[:, 0], landmarks[:, 1], landmarks[:, MOUTH].mean(1)], 1)
+
+
+def face_weight(landmarks: torch.Tensor, size: int, grid: int = 64) -> torch.Tensor:
+    """(N, 1, grid, grid): how much a place matters to who looks at a face: 1, up to 5 at eyes and mouth."""
+    at = (face_places(landmarks) + 0.5) / size  # shares of the side
+    line = (torch.arange(grid) + 0.5) / grid
+    across, down = line[None, None, None, :], line[None, None, :, None]
+    reach = torch.tensor([0.07, 0.07, 0.11])[None, :, None, None]
+    away = ((across - at[..., 0, None, None]) / reach) ** 2 + (
+        (down - at[..., 1, None, None]) / (0.7 * reach)
+    ) ** 2
+    return 1 + 4 * torch.exp(-0.5 * away).amax(1, keepdim=True)

@@ -103,6 +103,18 @@ def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
         kept.copy_(counted)
 
 
+def warm_cosine(
+    optimizer: torch.optim.Optimizer, steps: int, warm: int = 100, last: float = 0.05
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """A short rise, then a cosine's fall to the share `last` of the rate."""
+
+    def share(step: int) -> float:
+        gone = min(1.0, step / max(1, steps))
+        return min(1.0, (step + 1) / warm) * (last + (1 - last) * 0.5 * (1 + math.cos(math.pi * gone)))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+
+
 def check_finite(step: int, **losses: float) -> None:
     for name, value in losses.items():
         if not math.isfinite(value):

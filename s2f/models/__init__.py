@@ -11,13 +11,21 @@ from ..errors import ModelError
 from ..hub import HubMixin, Snapshot, class_and_arguments, snapshot
 from .alexnet import AlexNet
 from .classifier import Classifier
+from .critic import Critic
+from .drawer import Drawer
+from .editor import Editor
 from .pix2pix import PatchDiscriminator, Pix2Pix
+from .reader import Reader, Reading
 from .stargan import StarGAN, StarGANDiscriminator
 
 MODELS: dict[str, type[HubMixin]] = {
     "alexnet": AlexNet,
     "classifier": Classifier,
+    "critic": Critic,
+    "drawer": Drawer,
+    "editor": Editor,
     "pix2pix": Pix2Pix,
+    "reader": Reader,
     "stargan": StarGAN,
 }
 
@@ -25,8 +33,13 @@ __all__ = [
     "MODELS",
     "AlexNet",
     "Classifier",
+    "Critic",
+    "Drawer",
+    "Editor",
     "PatchDiscriminator",
     "Pix2Pix",
+    "Reader",
+    "Reading",
     "StarGAN",
     "StarGANDiscriminator",
     "load_model",

@@ -40,19 +40,17 @@ class Patches(nn.Module):
 
 
 class Critic(nn.Module, HubMixin):
-    """Pictures (N, channels, S, S) and where eyes and mouth are (N, 3, 2) → logits and features of each judge."""
+    """Pictures (N, channels, S, S), where eyes and mouth are (N, 3, 2) → logits and features of each judge."""
 
     def __init__(self, channels: int = 4, width: int = 64, scales: int = 2, shuffle: int = 4) -> None:
         super().__init__()
         if min(channels, width, scales, shuffle) < 1:
             raise ModelError(
-                f"got channels={channels}, width={width}, scales={scales}, shuffle={shuffle}, expected each ≥ 1; "
-                "correct them"
+                f"got channels={channels}, width={width}, scales={scales}, shuffle={shuffle}, expected each "
+                "≥ 1; correct them"
             )
         self.shuffle = shuffle
-        self.scales = nn.ModuleList(
-            Patches(channels * shuffle**2, width, [1, 2, 2, 1]) for _ in range(scales)
-        )
+        self.scales = nn.ModuleList(Patches(channels * shuffle**2, width, [2, 2, 1]) for _ in range(scales))
         self.close = nn.ModuleList(Patches(channels * 4, width // 2, [1, 2, 1]) for _ in range(2))
 
     def forward(self, x: torch.Tensor, places: torch.Tensor) -> Judged:

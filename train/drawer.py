@@ -1,0 +1,264 @@
+"""Train the drawer on a corpus: drawings by many hands → photographs, with the look given.
+
+    accelerate launch train/drawer.py --corpus corpus --output_dir runs/drawer --max_train_steps 6000
+
+First what the pixels are (L1 over a Laplacian pyramid at every size), then, from --critic_from on, a critic
+that asks for what is sharp. Invented people of the training split only; --init takes up a trained drawer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import set_seed
+from torch import nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from s2f import losses
+from s2f.batches import Faces, face_places, face_weight, nudged, read, to_float
+from s2f.errors import S2FError
+from s2f.image import grid, to_pil
+from s2f.models import Critic, Drawer
+from s2f.training import (
+    check_finite,
+    epoch_batches,
+    find_checkpoint,
+    save_checkpoint,
+    step_of,
+    update_average,
+    warm_cosine,
+    write_arguments,
+)
+
+logger = logging.getLogger("s2f.train.drawer")
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--corpus", required=True, help="folder or repository of a corpus")
+    p.add_argument("--output_dir", type=Path, required=True)
+    p.add_argument("--init", help="folder or repository of a drawer to go on from")
+    p.add_argument("--resolution", type=int, default=256, help="of the finest level trained")
+    p.add_argument("--size", type=int, default=512, help="of the pictures the drawer makes")
+    p.add_argument("--widths", type=int, nargs="+", default=[48, 96, 160, 224])
+    p.add_argument("--critic_width", type=int, default=64)
+    p.add_argument("--train_batch_size", type=int, default=8, help="over all processes")
+    p.add_argument("--max_train_steps", type=int, default=6000)
+    p.add_argument(
+        "--critic_from", type=float, default=0.15, help="share of the steps before the critic joins"
+    )
+    p.add_argument("--learning_rate", type=float, default=6e-4)
+    p.add_argument("--critic_learning_rate", type=float, default=4e-4)
+    p.add_argument("--freehand", type=float, default=0.6, help="share of drawings by hand")
+    p.add_argument("--ema_decay", type=float, default=0.998)
+    p.add_argument("--mixed_precision", choices=("no", "bf16", "fp16"), default="no")
+    p.add_argument("--checkpointing_steps", type=int, default=500)
+    p.add_argument("--checkpoints_total_limit", type=int, default=2)
+    p.add_argument("--resume_from_checkpoint", help="latest, or a checkpoint folder")
+    p.add_argument("--validation_steps", type=int, default=500, help="a contact sheet every so often")
+    p.add_argument("--train_samples", type=int, help="read this many rows only")
+    p.add_argument("--report_to", default=None, help="tensorboard or wandb")
+    p.add_argument("--push_to_hub", metavar="ORG/NAME", help="publish the result there")
+    p.add_argument("--seed", type=int, default=0)
+    return p.parse_args(argv)
+
+
+class Levels(nn.Module):
+    """What several processes wrap: the drawer as it is trained, a picture at every size."""
+
+    def __init__(self, drawer: Drawer, resolution: int) -> None:
+        super().__init__()
+        self.drawer, self.resolution = drawer, resolution
+
+    def forward(self, page: torch.Tensor, look: torch.Tensor, trust: torch.Tensor) -> list[torch.Tensor]:
+        return self.drawer.levels(page, look, trust, self.resolution)
+
+
+def lesson(
+    faces: Faces, chosen: torch.Tensor, args: argparse.Namespace, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """One batch as the hand and the light vary it: all from the step's own chance."""
+    n = len(chosen)
+
+    def chance(*shape: int) -> torch.Tensor:
+        return torch.rand(n, *shape, generator=generator)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(n, *shape, generator=generator)
+
+    by_hand = faces.style[chosen] == 0
+    wish = torch.where(chance() < args.freehand, 1.0, 0.0)[:, None]
+    which = (chance(by_hand.shape[1]) + (by_hand == (wish > 0))).argmax(1)
+    style, skill = faces.style[chosen, which], faces.skill[chosen, which]
+    true, page = to_float(faces.picture[chosen]), to_float(faces.drawing[chosen, which][:, None])
+    # Pages are framed by a finder of pupils that errs a little, the more so the rougher the hand.
+    slack = torch.where(style == 0, 0.012, 0.004)
+    page = nudged(page, slack[:, None] * normal(2), slack * normal(), 1 + slack * normal())
+    ink = (1 - page) * (0.55 + 0.45 * chance()[:, None, None, None])
+    soft = (chance() < 0.3)[:, None, None, None]
+    ink = torch.where(soft, functional.avg_pool2d(ink, 3, 1, 1, count_include_pad=False), ink)
+    bold = (chance() < 0.1)[:, None, None, None]
+    page = 1 - torch.where(bold, functional.max_pool2d(ink, 3, 1, 1), ink)
+    look = torch.where(chance(faces.look.shape[1], 1) < 0.1, torch.nan, faces.look[chosen])
+    weight, places = (
+        face_weight(faces.landmarks[chosen], true.shape[-1]),
+        face_places(faces.landmarks[chosen]),
+    )
+    places = places / true.shape[-1] * 2 - 1
+    flip = (chance() < 0.5)[:, None, None, None]
+    true, page, weight = (torch.where(flip, x.flip(-1), x) for x in (true, page, weight))
+    look[:, -1, 0] = torch.where(flip.flatten(), -look[:, -1, 0], look[:, -1, 0])  # the light's side
+    places[..., 0] = torch.where(flip[:, 0, 0], -places[..., 0], places[..., 0])
+    trust = (skill + 0.05 * normal()).clamp(0, 1)
+    return {"page": page, "true": true, "look": look, "trust": trust, "weight": weight, "places": places}
+
+
+def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Distances at every level; where a rough hand drew, fine detail is nobody's guess."""
+    sure = (0.4 + 0.6 * batch["trust"])[:, None, None, None]
+    plain, bands = [], []
+    for picture in made:
+        true = functional.adaptive_avg_pool2d(batch["true"], picture.shape[-1])
+        weight = functional.adaptive_avg_pool2d(batch["weight"], 64) * sure
+        plain.append(losses.weighted_l1(picture, true, weight))
+        bands.append(losses.laplacian_l1(picture, true, weight))
+    return torch.stack(plain).mean(), torch.stack(bands).mean()
+
+
+@torch.no_grad()
+def sheet(model: Drawer, faces: Faces, resolution: int, device: torch.device) -> list[torch.Tensor]:
+    """Each drawing, its photograph, the face with the look known, and the face for a visitor's first seed."""
+    rows = []
+    for n in range(len(faces)):
+        which = n % faces.drawing.shape[1]
+        page = to_float(faces.drawing[n, which][None, None]).to(device)
+        trust = faces.skill[n, which]
+        known = model.levels(page, faces.look[n : n + 1].to(device), trust, resolution)[-1]
+        chance = model.complete(None, 1, [torch.Generator().manual_seed(n)])
+        free = model.levels(page, chance, trust, resolution)[-1]
+        rows += [
+            page.expand(-1, 3, -1, -1)[0].cpu(),
+            to_float(faces.picture[n]),
+            known[0].cpu(),
+            free[0].cpu(),
+        ]
+    return [row.cpu() for row in rows]
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    accelerator = Accelerator(
+        mixed_precision=args.mixed_precision,
+        log_with=args.report_to,
+        project_dir=args.output_dir,
+        # below its full size the drawer's finest levels rest
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    set_seed(args.seed)
+    if args.report_to:
+        accelerator.init_trackers("s2f-drawer", {k: str(v) for k, v in vars(args).items()})
+    data = read(args.corpus, "train", args.resolution, limit=args.train_samples)
+    data = data.where(~data.real)
+    shown = read(args.corpus, "validation", args.resolution, limit=12)
+
+    plain = Drawer.from_pretrained(args.init) if args.init else Drawer(args.size, args.widths)
+    whole = data.look[data.look.isfinite().flatten(1).all(1)]
+    plain.bank.copy_(whole[torch.linspace(0, len(whole) - 1, len(plain.bank)).long()])  # type: ignore[operator, arg-type]
+    judge = Critic(channels=4, width=args.critic_width)
+    plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]
+    average = copy.deepcopy(plain).eval().requires_grad_(False).to(accelerator.device)
+    optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.7, 0.99))
+    critic_optimizer = torch.optim.Adam(judge.parameters(), args.critic_learning_rate, betas=(0.5, 0.99))
+    critic_step = round(args.critic_from * args.max_train_steps)
+    schedule = warm_cosine(optimizer, args.max_train_steps)
+    critic_schedule = warm_cosine(critic_optimizer, args.max_train_steps - critic_step)
+    model, critic, optimizer, critic_optimizer = accelerator.prepare(
+        Levels(plain, args.resolution), judge, optimizer, critic_optimizer
+    )
+    accelerator.register_for_checkpointing(average, schedule, critic_schedule)
+
+    start = 0
+    if found := find_checkpoint(args.output_dir, args.resume_from_checkpoint):
+        accelerator.load_state(str(found))
+        start = step_of(found)
+    write_arguments(args.output_dir, args)
+    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
+    batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
+    for step, chosen in zip(range(start + 1, args.max_train_steps + 1), batches, strict=False):
+        chance = torch.Generator().manual_seed(args.seed * 7_368_787 + step)  # the step decides what is seen
+        batch = lesson(data, chosen, args, chance)
+        batch = {k: v[mine].to(accelerator.device) for k, v in batch.items()}
+        with accelerator.autocast():
+            made = model(batch["page"], batch["look"], batch["trust"])
+            l1, bands = pixels([m.float() for m in made], batch)
+        loss, said = 6 * l1 + 6 * bands, {"l1": l1, "bands": bands}
+
+        if step > critic_step:
+            told = torch.cat([batch["true"], batch["page"]], 1)
+            fake = torch.cat([made[-1], batch["page"]], 1)
+            with accelerator.autocast():
+                real_logits, real_features = critic(told, batch["places"])
+                fake_logits, _ = critic(fake.detach(), batch["places"])
+            pairs = list(zip(real_logits, fake_logits, strict=True))
+            loss_d = torch.stack([losses.hinge_critic(r.float(), f.float()) for r, f in pairs]).mean()
+            critic_optimizer.zero_grad()
+            accelerator.backward(loss_d)
+            critic_optimizer.step()
+            critic_schedule.step()
+            judge.requires_grad_(False)  # it only points the way now
+            with accelerator.autocast():
+                fake_logits, fake_features = judge(fake, batch["places"])
+            judge.requires_grad_(True)
+            fooled = torch.stack([losses.hinge_generator(f.float()) for f in fake_logits]).mean()
+            matched = losses.feature_matching(real_features, fake_features)
+            loss = loss + 0.6 * fooled + 8 * matched
+            said |= {"critic": loss_d, "fooled": fooled, "features": matched}
+
+        optimizer.zero_grad()
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        update_average(average, plain, min(args.ema_decay, step / (step + 10)))
+        if step % 20 == 0 or step == args.max_train_steps:
+            values = {k: accelerator.gather(v.detach()[None]).mean().item() for k, v in said.items()}
+            check_finite(step, **values)
+            accelerator.log(values | {"learning_rate": schedule.get_last_lr()[0]}, step)
+            bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()})
+        if step % args.checkpointing_steps == 0:
+            save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
+        if accelerator.is_main_process and (
+            step % args.validation_steps == 0 or step == args.max_train_steps
+        ):
+            pictures = to_pil(torch.stack(sheet(average, shown, args.resolution, accelerator.device)))
+            (args.output_dir / "samples").mkdir(exist_ok=True)
+            grid(pictures, columns=8).save(args.output_dir / "samples" / f"{step:06d}.png")
+        bar.update()
+    bar.close()
+
+    if accelerator.is_main_process:
+        average.save_pretrained(args.output_dir, dtype=torch.float16)
+        seen = args.max_train_steps * args.train_batch_size
+        minutes = round((time.monotonic() - began) / 60, 1)
+        write_arguments(
+            args.output_dir, args, images_seen=seen, minutes=minutes, people=len(data.person.unique())
+        )
+        if args.push_to_hub:
+            average.push_to_hub(args.push_to_hub)
+    accelerator.end_training()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    try:
+        main()
+    except S2FError as error:
+        raise SystemExit(f"train/drawer.py: {error}") from None
