@@ -18,6 +18,10 @@ from .look import PARTS
 
 # What the drawer is told beside the drawing: the parts of a look, and the light, which only chance decides.
 ASPECTS = (*PARTS, "light")
+# the unit that each is in a mirror
+MIRRORED = [
+    ACTION_UNITS.index(u[:-1] + {"L": "R", "R": "L"}[u[-1]] if u[-2] == "_" else u) for u in ACTION_UNITS
+]
 MOUTH = slice(87, 109)  # of the 189 landmarks
 _FACTS = ["expression", "intensity", "action_units", "pose", "identity", "ethnicity", "real"]
 _SEEN = ["image", "landmarks", "look"]
@@ -58,7 +62,7 @@ def read(corpus: str, split: str, size: int, *, drawings: bool = True, limit: in
     rows: Any = load(corpus, split=split)
     rows = rows.select_columns(_FACTS + _SEEN + (_DRAWN if drawings else []))
     if limit is not None and limit < len(rows):
-        rows = rows.select(np.linspace(0, len(rows) - 1, limit).astype(int))
+        rows = rows.select(range(limit))
     kept: dict[str, list[Any]] = {name: [] for name in ("picture", "drawing", "look", "landmarks")}
     for row in tqdm(rows, desc=split, unit="face", delay=2):
         image = np.asarray(row["image"].convert("RGB"))

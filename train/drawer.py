@@ -166,7 +166,8 @@ def main(argv: list[str] | None = None) -> None:
         accelerator.init_trackers("s2f-drawer", {k: str(v) for k, v in vars(args).items()})
     data = read(args.corpus, "train", args.resolution, limit=args.train_samples)
     data = data.where(~data.real)
-    shown = read(args.corpus, "validation", args.resolution, limit=12)
+    shown = read(args.corpus, "validation", args.resolution)
+    shown = shown.where(torch.linspace(0, len(shown) - 1, 12).long())
 
     plain = Drawer.from_pretrained(args.init) if args.init else Drawer(args.size, args.widths)
     whole = data.look[data.look.isfinite().flatten(1).all(1)]

@@ -40,7 +40,7 @@ class Patches(nn.Module):
 
 
 class Critic(nn.Module, HubMixin):
-    """Pictures (N, channels, S, S), where eyes and mouth are (N, 3, 2) → logits and features of each judge."""
+    """Pictures (N, channels, S, S), where eyes and mouth are (N, 3, 2) → logits, features of each judge."""
 
     def __init__(self, channels: int = 4, width: int = 64, scales: int = 2, shuffle: int = 4) -> None:
         super().__init__()

@@ -5,7 +5,7 @@
      its own units, read by itself; the units asked for
 
 Motion carries the person: the full-resolution photograph itself is moved, so that skin, hair and eyes stay
-what they are, and attention lets new pixels in only where motion has none to bring: teeth, folds, closed lids.
+what they are, and attention lets new pixels in where motion has none to bring: teeth, folds, closed lids.
 From GANimation (Pumarola et al., arXiv 1807.09251) the units and the attention, from the first-order motion
 model (Siarohin et al., arXiv 2003.00196) the flow.
 """
@@ -93,16 +93,18 @@ class Editor(nn.Module, HubMixin):
         target: torch.Tensor,
         source: torch.Tensor | None = None,
     ) -> Edit:
-        """One looked-at face, or as many as there are targets, to each target."""
+        """One looked-at face, or as many as there are targets, to each target; NaN in `source` is read."""
         if target.dim() != 2 or target.shape[1] != self.units or len(face) not in (1, len(target)):
             raise ModelError(
                 f"got action units of shape {list(target.shape)} for {len(face)} faces, expected "
                 f"[{len(face)}, {self.units}]; give one row for each face"
             )
         read = self._read(looked[-1])
-        now, many = (read if source is None else source), len(target)
+        now, many = read.detach(), len(target)
+        if source is not None:
+            now = torch.where(source.isnan(), now, source.to(now))
         looked = [x.expand(many, -1, -1, -1) for x in looked]
-        asked = self.ask(torch.cat([target, target - now.detach().expand(many, -1)], 1))  # (N, condition)
+        asked = self.ask(torch.cat([target, target - now.expand(many, -1)], 1))  # (N, condition)
         x = self.body.decode(looked, asked)  # (N, w0, 64, 64)
         flow = REACH * torch.tanh(self.flow(x))  # (N, 2, 64, 64)
         warped = warp(face.expand(many, -1, -1, -1), flow)  # (N, 3, S, S)
@@ -124,7 +126,7 @@ class Editor(nn.Module, HubMixin):
 
 
 def warp(face: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
-    """Each pixel from where the flow says, in half sides; the flow is smooth: it is enlarged, not the face."""
+    """Each pixel from where the flow says, in half sides; it is the flow that is enlarged, not the face."""
     side = face.shape[-1]
     across = (torch.arange(side, device=face.device, dtype=face.dtype) + 0.5) * (2 / side) - 1
     here = torch.stack(torch.meshgrid(across, across, indexing="xy"), -1)  # (S, S, 2)

@@ -1,0 +1,260 @@
+"""Train the editor on a corpus: a face of one expression and the units of another → that person so.
+
+    accelerate launch train/editor.py --corpus corpus --output_dir runs/editor --max_train_steps 6000
+
+Rows of one sitting differ in the expression alone, so any two of them are an aligned pair. The editor learns
+to read the source's units besides, and is given the true ones half of the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from s2f import losses
+from s2f.batches import MIRRORED, Faces, face_places, face_weight, read, to_float
+from s2f.errors import S2FError
+from s2f.image import grid, to_pil
+from s2f.models import Critic, Editor
+from s2f.models.editor import Edit
+from s2f.training import (
+    TrainingError,
+    check_finite,
+    epoch_batches,
+    find_checkpoint,
+    save_checkpoint,
+    step_of,
+    update_average,
+    warm_cosine,
+    write_arguments,
+)
+
+logger = logging.getLogger("s2f.train.editor")
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--corpus", required=True, help="folder or repository of a corpus")
+    p.add_argument("--output_dir", type=Path, required=True)
+    p.add_argument("--init", help="folder or repository of an editor to go on from")
+    p.add_argument("--resolution", type=int, default=256)
+    p.add_argument("--size", type=int, default=512, help="of the pictures the editor is meant for")
+    p.add_argument("--widths", type=int, nargs="+", default=[48, 96, 160, 224])
+    p.add_argument("--critic_width", type=int, default=64)
+    p.add_argument("--train_batch_size", type=int, default=8, help="over all processes")
+    p.add_argument("--max_train_steps", type=int, default=6000)
+    p.add_argument("--critic_from", type=float, default=0.35, help="share of steps before the critic joins")
+    p.add_argument("--learning_rate", type=float, default=5e-4)
+    p.add_argument("--critic_learning_rate", type=float, default=4e-4)
+    p.add_argument("--same", type=float, default=0.06, help="share of pairs that ask for what is there")
+    p.add_argument("--ema_decay", type=float, default=0.998)
+    p.add_argument("--mixed_precision", choices=("no", "bf16", "fp16"), default="no")
+    p.add_argument("--checkpointing_steps", type=int, default=500)
+    p.add_argument("--checkpoints_total_limit", type=int, default=2)
+    p.add_argument("--resume_from_checkpoint", help="latest, or a checkpoint folder")
+    p.add_argument("--validation_steps", type=int, default=500, help="a contact sheet every so often")
+    p.add_argument("--train_samples", type=int, help="read this many rows only")
+    p.add_argument("--report_to", default=None, help="tensorboard or wandb")
+    p.add_argument("--push_to_hub", metavar="ORG/NAME", help="publish the result there")
+    p.add_argument("--seed", type=int, default=0)
+    return p.parse_args(argv)
+
+
+class Editing(nn.Module):
+    """What several processes wrap: the editor as it is trained, with all its parts."""
+
+    def __init__(self, editor: Editor) -> None:
+        super().__init__()
+        self.editor = editor
+
+    def forward(self, face: torch.Tensor, target: torch.Tensor, source: torch.Tensor) -> Edit:
+        return self.editor.edit(face, target, source)
+
+
+def sittings(faces: Faces) -> torch.Tensor:
+    """(N, k) for each row the rows of its own sitting, itself first, repeated up to k."""
+    together: dict[tuple[int, ...], list[int]] = {}
+    for n, (person, pose) in enumerate(zip(faces.person.tolist(), faces.pose.tolist(), strict=True)):
+        together.setdefault((person, *(round(100 * p) for p in pose)), []).append(n)
+    widest = max(len(rows) for rows in together.values())
+    if widest < 2:
+        raise TrainingError(
+            "got a corpus without two expressions of one sitting, expected seven; build it with --renders 7"
+        )
+    table = torch.empty(len(faces), widest, dtype=torch.long)
+    for rows in together.values():
+        for k, n in enumerate(rows):
+            turned = rows[k:] + rows[:k]
+            table[n] = torch.tensor((turned * widest)[:widest])
+    return table
+
+
+def lesson(
+    faces: Faces, pairs: torch.Tensor, chosen: torch.Tensor, args: argparse.Namespace, chance: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """Pairs of one sitting; what cameras and drawers differ in varies on both sides alike."""
+    n = len(chosen)
+
+    def draw(low: float, high: float) -> torch.Tensor:
+        return (torch.rand(n, generator=chance) * (high - low) + low)[:, None, None, None]
+
+    other = torch.randint(1, pairs.shape[1], (n,), generator=chance)
+    other = torch.where(draw(0, 1).flatten() < args.same, 0, other)
+    goal = pairs[chosen, other]
+    both = torch.stack([to_float(faces.picture[chosen]), to_float(faces.picture[goal])], 1)
+    gain, lift, soft, flip = draw(0.8, 1.2)[..., None], draw(-0.15, 0.15)[..., None], draw(0, 1), draw(0, 1)
+    tint = torch.rand(n, 1, 3, 1, 1, generator=chance) * 0.16 + 0.92
+    both = (both * gain * tint + lift).clamp(-1, 1)
+    blurred = functional.avg_pool2d(both.flatten(0, 1), 3, 1, 1, count_include_pad=False).view_as(both)
+    both = torch.where(soft[:, None] < 0.3, torch.lerp(both, blurred, (soft[:, None] / 0.3)), both)
+    both = torch.where(flip[:, None] < 0.5, both.flip(-1), both)
+    mirrored = (flip < 0.5).flatten()
+    units = [
+        torch.where(mirrored[:, None], faces.units[k][:, MIRRORED], faces.units[k]) for k in (chosen, goal)
+    ]
+    side, marks = both.shape[-1], faces.landmarks[goal]
+    weight = torch.maximum(face_weight(marks, side), face_weight(faces.landmarks[chosen], side))
+    weight = torch.where(flip < 0.5, weight.flip(-1), weight)
+    places = (face_places(marks) + 0.5) / side * 2 - 1
+    places[..., 0] = torch.where(mirrored[:, None], -places[..., 0], places[..., 0])
+    told = torch.rand(n, 1, generator=chance) < 0.5  # else what it reads itself, which it will have to go by
+    return {
+        "face": both[:, 0].contiguous(),
+        "true": both[:, 1].contiguous(),
+        "source": units[0],
+        "target": units[1],
+        "told": torch.where(told, units[0], torch.nan),
+        "weight": weight,
+        "places": places,
+    }
+
+
+@torch.no_grad()
+def sheet(model: Editor, faces: Faces, pairs: torch.Tensor, device: torch.device) -> list[torch.Tensor]:
+    """For each person the source, then the truth over what the editor makes of it."""
+    rows = []
+    for n in range(0, len(faces), 7):
+        goals = pairs[n][:7]
+        face = to_float(faces.picture[n : n + 1]).to(device)
+        made = model.change(face, model.look(face), faces.units[goals].to(device))
+        rows += [*to_float(faces.picture[goals]), *made.face.cpu()]
+    return rows
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    accelerator = Accelerator(
+        mixed_precision=args.mixed_precision, log_with=args.report_to, project_dir=args.output_dir
+    )
+    set_seed(args.seed)
+    if args.report_to:
+        accelerator.init_trackers("s2f-editor", {k: str(v) for k, v in vars(args).items()})
+    data = read(args.corpus, "train", args.resolution, drawings=False, limit=args.train_samples)
+    data = data.where(~data.real)
+    pairs = sittings(data)
+    shown = read(args.corpus, "validation", args.resolution, drawings=False)
+    shown = shown.where(torch.nonzero(~shown.real)[:42, 0])
+
+    plain = Editor.from_pretrained(args.init) if args.init else Editor(args.size, args.widths)
+    judge = Critic(channels=3, width=args.critic_width)
+    plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]
+    average = copy.deepcopy(plain).eval().requires_grad_(False).to(accelerator.device)
+    optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.7, 0.99))
+    critic_optimizer = torch.optim.Adam(judge.parameters(), args.critic_learning_rate, betas=(0.5, 0.99))
+    critic_step = round(args.critic_from * args.max_train_steps)
+    schedule = warm_cosine(optimizer, args.max_train_steps)
+    critic_schedule = warm_cosine(critic_optimizer, args.max_train_steps - critic_step)
+    model, critic, optimizer, critic_optimizer = accelerator.prepare(
+        Editing(plain), judge, optimizer, critic_optimizer
+    )
+    accelerator.register_for_checkpointing(average, schedule, critic_schedule)
+
+    start = 0
+    if found := find_checkpoint(args.output_dir, args.resume_from_checkpoint):
+        accelerator.load_state(str(found))
+        start = step_of(found)
+    write_arguments(args.output_dir, args)
+    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
+    batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
+    for step, chosen in zip(range(start + 1, args.max_train_steps + 1), batches, strict=False):
+        chance = torch.Generator().manual_seed(args.seed * 7_368_787 + step)  # the step decides what is seen
+        batch = lesson(data, pairs, chosen, args, chance)
+        batch = {k: v[mine].to(accelerator.device) for k, v in batch.items()}
+        true, weight = batch["true"], batch["weight"]
+        with accelerator.autocast():
+            edit = model(batch["face"], batch["target"], batch["told"])
+        l1 = losses.weighted_l1(edit.face.float(), true, weight)
+        bands = losses.laplacian_l1(edit.face.float(), true, weight)
+        moved = losses.weighted_l1(edit.warped.float(), true, weight)
+        units = functional.smooth_l1_loss(edit.source.float(), batch["source"], beta=0.1)
+        smooth, new = losses.total_variation(edit.flow.float()), edit.attention.float().mean()
+        loss = 8 * l1 + 6 * bands + 4 * moved + 2 * units + 2 * smooth + 0.05 * new
+        said = {"l1": l1, "moved": moved, "units": units, "new": new}
+
+        if step > critic_step:
+            with accelerator.autocast():
+                real_logits, real_features = critic(true, batch["places"])
+                fake_logits, _ = critic(edit.face.detach(), batch["places"])
+            scores = list(zip(real_logits, fake_logits, strict=True))
+            loss_d = torch.stack([losses.hinge_critic(r.float(), f.float()) for r, f in scores]).mean()
+            critic_optimizer.zero_grad()
+            accelerator.backward(loss_d)
+            critic_optimizer.step()
+            critic_schedule.step()
+            judge.requires_grad_(False)  # it only points the way now
+            with accelerator.autocast():
+                fake_logits, fake_features = judge(edit.face, batch["places"])
+            judge.requires_grad_(True)
+            fooled = torch.stack([losses.hinge_generator(f.float()) for f in fake_logits]).mean()
+            matched = losses.feature_matching(real_features, fake_features)
+            loss = loss + 0.3 * fooled + 8 * matched
+            said |= {"critic": loss_d, "fooled": fooled, "features": matched}
+
+        optimizer.zero_grad()
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        update_average(average, plain, min(args.ema_decay, step / (step + 10)))
+        last = step == args.max_train_steps
+        if step % 20 == 0 or last:
+            values = {k: accelerator.gather(v.detach()[None]).mean().item() for k, v in said.items()}
+            check_finite(step, **values)
+            accelerator.log(values | {"learning_rate": schedule.get_last_lr()[0]}, step)
+            bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()})
+        if step % args.checkpointing_steps == 0:
+            save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
+        if accelerator.is_main_process and (last or step % args.validation_steps == 0):
+            pictures = to_pil(torch.stack(sheet(average, shown, sittings(shown), accelerator.device)))
+            (args.output_dir / "samples").mkdir(exist_ok=True)
+            grid(pictures, columns=7).save(args.output_dir / "samples" / f"{step:06d}.png")
+        bar.update()
+    bar.close()
+
+    if accelerator.is_main_process:
+        average.save_pretrained(args.output_dir, dtype=torch.float16)
+        seen = args.max_train_steps * args.train_batch_size
+        minutes, people = round((time.monotonic() - began) / 60, 1), len(data.person.unique())
+        write_arguments(args.output_dir, args, images_seen=seen, minutes=minutes, people=people)
+        if args.push_to_hub:
+            average.push_to_hub(args.push_to_hub)
+    accelerator.end_training()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    try:
+        main()
+    except S2FError as error:
+        raise SystemExit(f"train/editor.py: {error}") from None
