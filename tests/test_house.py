@@ -23,10 +23,21 @@ SOURCES = [*PACKAGE, ROOT / "app.py", *sorted((ROOT / "train").glob("*.py"))]
 # Lower floors never import higher ones; on one floor imports may not run in circles.
 FLOORS = [
     {"s2f", "errors"},
-    {"image", "decode", "look", "losses", "expression"},
-    {"hub", "modelfile", "snapshot", "provenance"},
+    {"image", "decode", "look", "losses", "expression", "watermark", "data_folder"},
+    {"hub", "modelfile", "snapshot", "containers", "provenance"},
     {"sketch", "doctor", "page", "framing", "strokes"}
-    | {"models", "metrics", "restore", "photo", "corpus", "training", "batches", "jitter", "gallery"},
+    | {
+        "models",
+        "metrics",
+        "restore",
+        "photo",
+        "corpus",
+        "training",
+        "batches",
+        "jitter",
+        "gallery",
+        "animation",
+    },
     {"pipeline"},
     {"evaluation", "publishing"},
     {"commands"},
