@@ -16,6 +16,7 @@ from s2f.models import (
     MODELS,
     AlexNet,
     Classifier,
+    Identity,
     PatchDiscriminator,
     Pix2Pix,
     Reader,
@@ -70,6 +71,12 @@ CASES = {
         lambda: AlexNet(width=3, hidden=8, size=64),
         lambda n: (face(n, 72),),
         lambda n: [(n, 7)],
+        is_picture=False,
+    ),
+    "identity": Case(
+        lambda: Identity(width=8, size=32, embedding=6),
+        lambda n: (face(n, 50),),
+        lambda n: [(n, 6)],
         is_picture=False,
     ),
     "reader": Case(

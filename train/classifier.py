@@ -40,6 +40,7 @@ from s2f.training import (
 )
 
 logger = logging.getLogger("s2f.train.classifier")
+SEEN = 1.5  # the side of the faces in memory over the network's: the inner face is two thirds of it
 
 
 def parser(about: str) -> argparse.ArgumentParser:
@@ -71,7 +72,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def read(corpus: str, split: str, size: int) -> dict[str, Any]:
     """A split in memory, as uint8: a few thousand faces at this size are some hundred megabytes."""
     rows = load(corpus, split=split).select_columns(["image", "expression", "intensity", "ethnicity", "real"])
-    side = round(size * 1.125)  # room for the crop's jitter
+    side = round(size * SEEN)
     pictures = np.empty((len(rows), 3, side, side), np.uint8)
     for n, row in enumerate(tqdm(rows, desc=split, unit="face", delay=2)):
         picture = row["image"].convert("RGB").resize((side, side), reducing_gap=2)
@@ -88,12 +89,12 @@ def read(corpus: str, split: str, size: int) -> dict[str, Any]:
     }
 
 
-def look_again(faces: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
+def look_again(faces: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """The faces as other cameras, lights and crops would show them."""
     draw = dice(len(faces), generator)
     views = placed(draw, zoom=0.12, shift=0.08, turn=0.17, flip=True)
     views[:, :, :2] *= 0.95  # more often nearer than farther
-    x = viewed(faces.float() / 127.5 - 1, views, size)
+    x = viewed(faces.float() / 127.5 - 1, views, faces.shape[-1])
     return worn(relit(x, draw), draw, generator)
 
 
@@ -169,7 +170,7 @@ def train(args: argparse.Namespace, model: Any) -> None:
             args.seed * 7_368_787 + step
         )  # the step decides what is seen
         chosen = learn[batch]
-        faces = look_again(data["image"][chosen], args.resolution, generator)
+        faces = look_again(data["image"][chosen], generator)
         mine = slice(accelerator.process_index, None, share)
         with accelerator.autocast():
             logits = model(faces[mine].to(accelerator.device))

@@ -22,6 +22,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from doodles import without_face
+from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
@@ -66,6 +67,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--report_to", default=None, help="tensorboard or wandb")
     p.add_argument("--seed", type=int, default=0)
     return p.parse_args(argv)
+
+
+class Unspoken(nn.Module):
+    """What is trained: the reader before its answers are put into words."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self.reader = reader
+
+    def forward(self, pictures: torch.Tensor) -> Cells:
+        return self.reader.read(pictures)
 
 
 def lesson(faces: Faces, chosen: torch.Tensor, size: int, generator: torch.Generator) -> dict[str, Any]:
@@ -209,8 +221,8 @@ def main(argv: list[str] | None = None) -> None:
 
     faces = read(args.corpus, "train", args.resolution)
     learn = torch.nonzero(~faces.real)[:, 0]
-    model = Reader(args.width, args.resolution)
-    average = copy.deepcopy(model).eval().requires_grad_(False)
+    model: Any = Unspoken(Reader(args.width, args.resolution))
+    average = copy.deepcopy(model.reader).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), args.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, args.learning_rate, total_steps=args.max_train_steps + 1, pct_start=0.1
@@ -236,7 +248,7 @@ def main(argv: list[str] | None = None) -> None:
         face = face[mine]
         seen = {k: v[mine][face].to(accelerator.device) for k, v in truth.items()}
         with accelerator.autocast():
-            reading = model.read(pictures[mine].to(accelerator.device))
+            reading = model(pictures[mine].to(accelerator.device))
         parts = losses(Cells(*(p.float() for p in reading)), seen, face.to(accelerator.device))
         loss = torch.stack([*parts.values()]).sum()
         optimizer.zero_grad()
@@ -244,7 +256,9 @@ def main(argv: list[str] | None = None) -> None:
         accelerator.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        update_average(average, accelerator.unwrap_model(model), min(args.ema_decay, step / (step + 10)))
+        update_average(
+            average, accelerator.unwrap_model(model).reader, min(args.ema_decay, step / (step + 10))
+        )
         if step % 20 == 0 or step == args.max_train_steps:
             values = {k: accelerator.gather(v.detach()[None]).mean().item() for k, v in parts.items()}
             check_finite(step, **values)

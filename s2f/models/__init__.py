@@ -14,6 +14,7 @@ from .classifier import Classifier
 from .critic import Critic
 from .drawer import Drawer
 from .editor import Editor
+from .identity import Identity
 from .pix2pix import PatchDiscriminator, Pix2Pix
 from .reader import Reader, Reading
 from .stargan import StarGAN, StarGANDiscriminator
@@ -24,6 +25,7 @@ MODELS: dict[str, type[HubMixin]] = {
     "critic": Critic,
     "drawer": Drawer,
     "editor": Editor,
+    "identity": Identity,
     "pix2pix": Pix2Pix,
     "reader": Reader,
     "stargan": StarGAN,
@@ -36,6 +38,7 @@ __all__ = [
     "Critic",
     "Drawer",
     "Editor",
+    "Identity",
     "PatchDiscriminator",
     "Pix2Pix",
     "Reader",

@@ -3,11 +3,11 @@
 A residual network after He, Zhang, Ren & Sun, "Identity Mappings in Deep Residual Networks", ECCV 2016,
 arXiv 1603.05027 (pre-activation blocks); written anew from the paper.
 
-    face 3 ─ resize ─ conv ─ w ↓ ─ 2w ↓ ─ 4w ↓ ─ 8w ↓ ─ mean ─ dropout ─ linear ─ logits 7
+    face 3 ─ inner face ─ conv ─ w ↓ ─ 2w ↓ ─ 4w ↓ ─ 8w ↓ ─ mean ─ dropout ─ linear ─ logits 7
 
 Our deviations:
 - GroupNorm instead of BatchNorm: a face's answer never depends on its neighbours in the batch.
-- The face may come at any size; it is brought to `size` inside, antialiased, so that one network scores all.
+- Of a face of any size it sees the inner face, at `size`, so that one network scores all.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from ..errors import ModelError
 from ..hub import HubMixin
+from .inner import inner_face
 
 
 class Residual(nn.Module):
@@ -63,14 +64,7 @@ class Classifier(nn.Module, HubMixin):
         self.head = nn.Linear(widths[-1], classes)
 
     def features(self, face: torch.Tensor) -> torch.Tensor:
-        if face.dim() != 4 or face.shape[1] != 3:
-            raise ModelError(
-                f"got a face of shape {list(face.shape)}, expected [batch, 3, height, width]; give RGB"
-            )
-        if face.shape[-2:] != (self.size, self.size):
-            sides = (self.size, self.size)
-            face = functional.interpolate(face, sides, mode="bilinear", antialias=True, align_corners=False)
-        x = self.stem(face)  # (N, w, size/2, size/2)
+        x = self.stem(inner_face(face, self.size))  # (N, w, size/2, size/2)
         x = self.trunk(x)  # (N, 8w, size/32, size/32)
         return functional.silu(self.norm(x)).mean((2, 3))  # (N, 8w)
 

@@ -74,7 +74,14 @@ class Reader(nn.Module, HubMixin):
             nn.Linear(8 * w + 2 * points, hidden), nn.SiLU(), nn.Linear(hidden, len(ACTION_UNITS) + 4)
         )
 
+    def forward(self, picture: torch.Tensor) -> Reading:
+        found = self.read(picture)
+        sides = torch.tensor([picture.shape[-1], picture.shape[-2]], device=picture.device)
+        landmarks = (found.places + 1) / 2 * sides - 0.5
+        return Reading(landmarks, found.units.sigmoid(), found.pose * POSE, found.face.sigmoid())
+
     def read(self, picture: torch.Tensor) -> Cells:
+        """What losses need."""
         if picture.dim() != 4 or picture.shape[1] not in (1, 3):
             raise ModelError(
                 f"got a picture of shape {list(picture.shape)}, expected [batch, 3, height, width], or one "
@@ -100,9 +107,3 @@ class Reader(nn.Module, HubMixin):
         state = self.state(torch.cat([whole, 2 * places.flatten(1)], 1))
         units, pose, face = state.split([len(ACTION_UNITS), 3, 1], 1)
         return Cells(places, cells, units, pose, face[:, 0])
-
-    def forward(self, picture: torch.Tensor) -> Reading:
-        found = self.read(picture)
-        sides = torch.tensor([picture.shape[-1], picture.shape[-2]], device=picture.device)
-        landmarks = (found.places + 1) / 2 * sides - 0.5
-        return Reading(landmarks, found.units.sigmoid(), found.pose * POSE, found.face.sigmoid())
