@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch.nn import functional
 
@@ -51,6 +53,38 @@ def hinge_critic(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 def hinge_generator(fake: torch.Tensor) -> torch.Tensor:
     """−E[D(G)]."""
     return -fake.mean()
+
+
+def log_critic(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """−E[log D(x)] − E[log(1 − D(G))] of logits (Goodfellow et al., arXiv 1406.2661, equation 1)."""
+    return functional.softplus(-real).mean() + functional.softplus(fake).mean()
+
+
+def log_generator(fake: torch.Tensor) -> torch.Tensor:
+    """−E[log D(G)] of logits: the form that does not saturate (the same paper, section 3)."""
+    return functional.softplus(-fake).mean()
+
+
+def wasserstein_critic(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """E[D(G)] − E[D(x)] (Arjovsky et al., arXiv 1701.07875, equation 2)."""
+    return fake.mean() - real.mean()
+
+
+def wasserstein_generator(fake: torch.Tensor) -> torch.Tensor:
+    """−E[D(G)]."""
+    return -fake.mean()
+
+
+def gradient_penalty(
+    critic: Callable[[torch.Tensor], torch.Tensor], real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor
+) -> torch.Tensor:
+    """E[(‖∇D(x̂)‖₂ − 1)²] at x̂ = mix·x + (1 − mix)·G (Gulrajani et al., arXiv 1704.00028, equation 3).
+
+    `mix` is one number per picture, drawn by the caller: two processes then draw what one would.
+    """
+    between = torch.lerp(fake.detach(), real, mix.to(real).view(-1, 1, 1, 1)).requires_grad_()
+    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
 def feature_matching(real: list[torch.Tensor], fake: list[torch.Tensor]) -> torch.Tensor:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from . import image
 from .corpus.store import MANIFEST, read_manifest
 from .errors import S2FError
 
@@ -98,7 +99,8 @@ def find_checkpoint(folder: Path, wanted: str | None) -> Path | None:
 def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
     """Exponential moving average of the weights; buffers that count are copied."""
     for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
-        mean.lerp_(weight.to(mean.dtype), 1 - decay)
+        whole = weight.full_tensor() if hasattr(weight, "full_tensor") else weight  # FSDP keeps shares
+        mean.lerp_(whole.to(mean.dtype), 1 - decay)
     for kept, counted in zip(average.buffers(), model.buffers(), strict=True):
         kept.copy_(counted)
 
@@ -113,6 +115,90 @@ def warm_cosine(
         return min(1.0, (step + 1) / warm) * (last + (1 - last) * 0.5 * (1 + math.cos(math.pi * gone)))
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+
+
+def common_flags(about: str | None) -> argparse.ArgumentParser:
+    """The flags that every script has; each adds its own and sets its paper's defaults."""
+    p = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--corpus", required=True, help="folder or repository of a corpus")
+    p.add_argument("--output_dir", type=Path, required=True)
+    p.add_argument("--resolution", type=int, default=128)
+    p.add_argument("--train_batch_size", type=int, default=16, help="over all processes")
+    p.add_argument("--max_train_steps", type=int, default=20_000)
+    p.add_argument("--learning_rate", type=float, default=1e-4)
+    p.add_argument("--ema_decay", type=float, default=0.999, help="of the averaged weights that are saved")
+    p.add_argument("--mixed_precision", choices=("no", "bf16", "fp16"), default="no")
+    p.add_argument("--checkpointing_steps", type=int, default=500)
+    p.add_argument("--checkpoints_total_limit", type=int, default=2)
+    p.add_argument("--resume_from_checkpoint", help="latest, or a checkpoint folder")
+    p.add_argument("--validation_steps", type=int, default=500, help="a contact sheet every so often")
+    p.add_argument("--train_samples", type=int, help="read this many rows only")
+    p.add_argument("--report_to", choices=("tensorboard", "wandb", "trackio"))
+    p.add_argument("--push_to_hub", metavar="ORG/NAME", help="publish the result there")
+    p.add_argument("--seed", type=int, default=0)
+    return p
+
+
+def begin(args: argparse.Namespace, name: str) -> Accelerator:
+    """The processes and devices as they were launched, seeded, and the run announced to `--report_to`."""
+    from accelerate import Accelerator
+    from accelerate.utils import set_seed
+
+    accelerator = Accelerator(
+        mixed_precision=args.mixed_precision, log_with=args.report_to, project_dir=args.output_dir
+    )
+    if args.train_batch_size % accelerator.num_processes:
+        raise TrainingError(
+            f"got --train_batch_size {args.train_batch_size} over {accelerator.num_processes} processes, "
+            "expected a multiple of their number; change it"
+        )
+    set_seed(args.seed)
+    if args.report_to:
+        accelerator.init_trackers(f"s2f-{name}", {k: str(v) for k, v in vars(args).items()})
+    return accelerator
+
+
+def resume(accelerator: Accelerator, args: argparse.Namespace) -> int:
+    """The step of the checkpoint that was asked for, its state in place; 0 where there is none."""
+    write_arguments(args.output_dir, args)
+    found = find_checkpoint(args.output_dir, args.resume_from_checkpoint)
+    if found is None:
+        return 0
+    accelerator.load_state(str(found))
+    return step_of(found)
+
+
+def report(
+    accelerator: Accelerator, step: int, losses: dict[str, torch.Tensor], last: bool
+) -> dict[str, float]:
+    """Stop where a loss is no number; every 20 steps, and at the last, log the means over all processes."""
+    mine = torch.stack([loss.detach().float() for loss in losses.values()])
+    if not bool(mine.isfinite().all()):
+        check_finite(step, **dict(zip(losses, mine.tolist(), strict=True)))
+    if step % 20 and not last:
+        return {}
+    everywhere = accelerator.gather(mine[None]).mean(0).tolist()
+    values = dict(zip(losses, everywhere, strict=True))
+    accelerator.log(values, step)
+    return values
+
+
+def contact_sheet(folder: Path, step: int, pictures: list[torch.Tensor], columns: int) -> None:
+    """Pictures (3, S, S) in [-1, 1] → samples/STEP.png."""
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    sheet = image.grid(image.to_pil(torch.stack([p.float().cpu() for p in pictures])), columns=columns)
+    sheet.save(folder / "samples" / f"{step:06d}.png")
+
+
+def finish(accelerator: Accelerator, args: argparse.Namespace, model: Any, **facts: Any) -> None:
+    """Weights, arguments and facts of a run into its folder, and to the Hub where that was asked for."""
+    if accelerator.is_main_process:
+        model.save_pretrained(args.output_dir, dtype=torch.float16)
+        seen = args.max_train_steps * args.train_batch_size
+        write_arguments(args.output_dir, args, images_seen=seen, **facts)
+        if args.push_to_hub:
+            model.push_to_hub(args.push_to_hub)
+    accelerator.end_training()
 
 
 def check_finite(step: int, **losses: float) -> None:
