@@ -9,15 +9,16 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import corpus, pictures
+from .commands import corpus, pictures, verify
 from .commands.files import Parser
 from .errors import S2FError
 
 EXAMPLES = """examples:
   s2f sketch photo.jpg --style pencil --out drawing.png
   s2f prepare drawings/ --out clean/
-  s2f draw drawing.png --model ORG/NAME --expression happy:0.8 --seed 7
-  s2f express face.png --model ORG/NAME --expression surprised
+  s2f draw drawing.png --look "skin=#d9a577, hair=black" --expression happy:0.8 --seed 7
+  s2f express face.png --expression surprised
+  s2f strip face.png --out seven.png
 """
 
 
@@ -31,7 +32,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"s2f {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    for module in (pictures, corpus):
+    for module in (pictures, corpus, verify):
         module.add_commands(commands)
     return parser
 

@@ -31,5 +31,13 @@ class CorpusError(S2FError):
     """A corpus or a source of one that cannot be read or written."""
 
 
+class ProvenanceError(S2FError):
+    """A file that cannot carry or show where it comes from, or a signing key that will not do."""
+
+
+class GalleryError(S2FError):
+    """A saved face that is not there, an account that may not enter, or a gallery that cannot be used."""
+
+
 class Cancelled(S2FError):
     """The caller asked a running pipeline to stop."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import inspect
 import json
 from pathlib import Path
@@ -72,6 +73,14 @@ def _weights(source: Snapshot, subfolder: str | None, force_download: bool) -> P
     return source.file(name, force_download=force_download)
 
 
+def _origin(source: Snapshot, weights: Path, name: str) -> tuple[str, str]:
+    """What a picture's record calls this model: repository and commit, or class and digest of the weights."""
+    if source.repo is not None:
+        return source.repo, str(source.commit)
+    with weights.open("rb") as file:
+        return name, f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
+
+
 class HubMixin(PyTorchModelHubMixin, library_name="s2f", tags=["s2f"], model_card_template=CARD):
     """What makes an `nn.Module` savable, loadable and publishable: `class Pix2Pix(nn.Module, HubMixin)`.
 
@@ -80,6 +89,7 @@ class HubMixin(PyTorchModelHubMixin, library_name="s2f", tags=["s2f"], model_car
     """
 
     _hub_mixin_config: dict[str, Any]
+    origin: tuple[str, str]  # where a loaded model comes from; one that was never saved has none
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = super().__new__(cls)
@@ -124,6 +134,7 @@ class HubMixin(PyTorchModelHubMixin, library_name="s2f", tags=["s2f"], model_car
         check_arguments(cls, arguments, f"{CONFIG} of {source}")
         path = _weights(source, subfolder, force_download)
         model: Any = load_module(path, lambda: cls(**arguments))  # type: ignore[type-var]
+        model.origin = _origin(source, path, name)
         source.remember()
         try:
             return model.to(map_location)

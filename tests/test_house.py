@@ -24,7 +24,7 @@ SOURCES = [*PACKAGE, ROOT / "app.py", *sorted((ROOT / "train").glob("*.py"))]
 FLOORS = [
     {"s2f", "errors"},
     {"image", "decode", "look", "losses", "expression", "watermark", "data_folder"},
-    {"hub", "modelfile", "snapshot", "containers", "provenance"},
+    {"hub", "modelfile", "snapshot", "containers", "signing", "provenance"},
     {"sketch", "doctor", "page", "framing", "strokes"}
     | {
         "models",
@@ -38,7 +38,7 @@ FLOORS = [
         "gallery",
         "animation",
     },
-    {"pipeline"},
+    {"pipeline", "roles"},
     {"evaluation", "publishing"},
     {"commands"},
     {"__main__", "app", "train"},

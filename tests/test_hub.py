@@ -364,3 +364,16 @@ def test_a_cache_that_cannot_be_written_still_loads(
 
     monkeypatch.setattr(s2f.snapshot, "os", types.SimpleNamespace(replace=full, getpid=lambda: 1))
     assert same(Pix2Pix.from_pretrained(REPO), models[0])
+
+
+def test_a_loaded_model_knows_where_it_comes_from(
+    hub: HubServer, models: list[Pix2Pix], contents: list[dict[str, bytes]], tmp_path: Path
+) -> None:
+    commit = hub.commit(REPO, contents[0])
+    assert Pix2Pix.from_pretrained(REPO).origin == (REPO, commit)
+    models[0].save_pretrained(tmp_path / "m")
+    name, digest = Pix2Pix.from_pretrained(tmp_path / "m").origin
+    assert (name, digest[:7]) == ("Pix2Pix", "sha256:")
+    models[1].save_pretrained(tmp_path / "n")
+    assert Pix2Pix.from_pretrained(tmp_path / "n").origin[1] != digest
+    assert not hasattr(models[0], "origin")
