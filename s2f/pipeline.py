@@ -5,23 +5,25 @@
 The three roles are signatures, and anything callable with that signature fits:
 `drawer(sketch) → face`, `editor(face, action_units) → face`, `restorer(face) → face`, all on float32 NCHW in
 [-1, 1]. An editor whose attribute `condition` is "classes" is given the seven class weights instead of action
-units. A drawer that samples takes a keyword `generator`: a list with one `torch.Generator` per picture.
+units. A drawer may take more, by keyword: `look` (N, parts, 3) in L*a*b* with NaN for open, `faithfulness`
+from 0 to 1, and, if it samples, `generator`, a list with one `torch.Generator` per picture.
 """
 
 from __future__ import annotations
 
-import inspect
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from PIL import Image
 
-from .errors import Cancelled, ModelError, S2FError
-from .expression import Expression
-from .image import load_image, resize, to_pil, to_tensor
+from . import roles
+from .errors import ModelError, S2FError
+from .expression import CLASSES, Expression
+from .image import load_image, resize
+from .look import Look
+from .roles import Progress
 from .sketch import STEPS, Sketch, prepare
 
 if TYPE_CHECKING:
@@ -29,20 +31,19 @@ if TYPE_CHECKING:
 
 ROLES = ("drawer", "editor", "restorer")
 BUNDLED = Path(__file__).parent / "weights"
-BATCH = 8
-
-Progress = Callable[[int, int, str], None]
+FAITHFULNESS = 0.7  # of hands that draw with some care, which is what most of the corpus is
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one drawing became. `image` is the last picture made."""
+    """What one drawing became. `image` is the last picture made, `look` what was asked and chosen."""
 
     sketch: Sketch
     face: Image.Image
     edited: Image.Image | None
     restored: Image.Image | None
     expression: Expression | None
+    look: Look
     seed: int
     timings: dict[str, float] = field(default_factory=dict)
 
@@ -147,6 +148,8 @@ class SketchToFace:
         drawing: Any,
         *,
         expression: str | Expression | None = None,
+        look: str | Mapping[str, Any] | Look | None = None,
+        faithfulness: float = FAITHFULNESS,
         restore: bool = False,
         seed: int | None = None,
         generator: torch.Generator | None = None,
@@ -156,6 +159,8 @@ class SketchToFace:
     ) -> Result | list[Result]:
         """One drawing (path, bytes, array, tensor or PIL image) gives one result, a list of them a list.
 
+        `look` is "skin=#d9a577, hair=black" or a mapping of parts to colours, the others open;
+        `faithfulness` is 1 for every line obeyed, 0 for a plausible face whatever the lines.
         Picture n of a list is made from `seed + n`. `progress(done, total, what)` is told of each step;
         `cancel()` is asked between steps, and its yes raises `Cancelled`.
         """
@@ -165,35 +170,38 @@ class SketchToFace:
         self._need("drawer")
         if wanted is not None:
             self._need("editor")
+        asked = Look.parse(look)
+        self._check_wishes(asked, faithfulness)
         if restore:
             self._need("restorer")
         first_seed = _first_seed(seed, generator)
         seeds = [first_seed + n for n in range(len(drawings))]
-        steps = _Steps(1 + 1 + (wanted is not None) + restore, progress, cancel)
+        total = 1 + 1 + (wanted is not None) + restore
+        work = roles.Work(self.device, self.dtype, total, progress, cancel)
 
         # 2. Clean and frame the drawings
-        steps.begin("preparing the drawing")
+        work.begin("preparing the drawing")
         sketches = [prepare(d, size=self.size, steps=prepare_steps) for d in drawings]
         # 3. Draw the faces
-        steps.begin("drawing the face")
-        faces = self._run("drawer", [s.image for s in sketches], seeds=seeds, mode="L", steps=steps)
+        work.begin("drawing the face")
+        looks = roles.choose_looks(self.drawer, asked, seeds, self.device)
+        faces = roles.draw(self.drawer, [s.image for s in sketches], seeds, looks, faithfulness, work)
         # 4. Give them the expression
         edited: list[Image.Image | None] = [None] * len(faces)
         if wanted is not None:
-            steps.begin("changing the expression")
-            edited = [*self._run("editor", faces, expression=wanted, steps=steps)]
+            work.begin("changing the expression")
+            edited = [*roles.edit(self.editor, faces, [wanted] * len(faces), work)]
         # 5. Restore
         restored: list[Image.Image | None] = [None] * len(faces)
         if restore:
-            steps.begin("restoring")
-            restored = [
-                *self._run("restorer", [e or f for e, f in zip(edited, faces, strict=True)], steps=steps)
-            ]
+            work.begin("restoring")
+            last = [e or f for e, f in zip(edited, faces, strict=True)]
+            restored = [*roles.restore(self.restorer, last, work)]
         # 6. Hand over
-        timings = steps.finish()
+        timings = work.finish()
         results = [
-            Result(s, f, e, r, wanted, n, timings)
-            for s, f, e, r, n in zip(sketches, faces, edited, restored, seeds, strict=True)
+            Result(s, f, e, r, wanted, look, n, timings)
+            for s, f, e, r, look, n in zip(sketches, faces, edited, restored, looks, seeds, strict=True)
         ]
         return results if isinstance(drawing, list | tuple) else results[0]
 
@@ -204,10 +212,49 @@ class SketchToFace:
         self._need("editor")
         wanted = Expression.parse(expression) if isinstance(expression, str) else expression
         picture = resize(load_image(face), self.size)
-        return self._run("editor", [picture], expression=wanted, steps=_Steps(1, None, cancel))[0]
+        return roles.edit(self.editor, [picture], [wanted], self._work(cancel))[0]
+
+    def strip(
+        self,
+        face: Any,
+        expressions: Mapping[str, str | Expression] | None = None,
+        *,
+        intensity: float = 1.0,
+        cancel: Callable[[], bool] | None = None,
+    ) -> dict[str, Image.Image]:
+        """One framed photograph in several expressions at once: all seven, or those named.
+
+        The face is looked at once for all of them, where the editor can.
+        """
+        self._need("editor")
+        wanted = expressions or {name: f"{name}:{intensity:g}" for name in CLASSES}
+        parsed = [Expression.parse(e) if isinstance(e, str) else e for e in wanted.values()]
+        picture = resize(load_image(face), self.size)
+        made = roles.edit(self.editor, [picture], parsed, self._work(cancel))
+        return dict(zip(wanted, made, strict=True))
+
+    def _work(self, cancel: Callable[[], bool] | None) -> roles.Work:
+        return roles.Work(self.device, self.dtype, cancel=cancel)
 
     def _place(self, model: Any) -> Any:
-        return model.to(self.device, self.dtype).eval() if hasattr(model, "state_dict") else model
+        import torch
+
+        if not hasattr(model, "state_dict"):
+            return model
+        # pixel by pixel is how processors like it
+        form = torch.channels_last if self.device.type == "cpu" else torch.preserve_format
+        return model.to(self.device, self.dtype, memory_format=form).eval()
+
+    def _check_wishes(self, look: Look, faithfulness: float) -> None:
+        """A look asked of a drawer that takes none is said, not dropped."""
+        number = isinstance(faithfulness, int | float) and not isinstance(faithfulness, bool)
+        if not number or not 0 <= faithfulness <= 1:
+            raise S2FError(f"got faithfulness {faithfulness!r}, expected a number from 0 to 1; correct it")
+        if look and not roles.takes(self.drawer, "look"):
+            raise ModelError(
+                f"got a look for a {type(self.drawer).__name__}, expected a drawer that takes one; leave "
+                "the look open, or use another drawer"
+            )
 
     def _need(self, role: str) -> None:
         if getattr(self, role) is None:
@@ -216,77 +263,6 @@ class SketchToFace:
                 f"got {have}, expected {'an' if role == 'editor' else 'a'} {role} for this; "
                 f"load one with from_pretrained({role}=...)"
             )
-
-    def _run(
-        self,
-        role: str,
-        pictures: Sequence[Image.Image],
-        *,
-        steps: _Steps,
-        seeds: Sequence[int] | None = None,
-        expression: Expression | None = None,
-        mode: Literal["RGB", "L"] = "RGB",
-    ) -> list[Image.Image]:
-        """Pictures → model → pictures, a few at a time; the same for every role."""
-        import torch
-
-        model = getattr(self, role)
-        out: list[Image.Image] = []
-        for start in range(0, len(pictures), BATCH):
-            steps.check()
-            x = to_tensor(pictures[start : start + BATCH], mode).to(self.device, self.dtype)
-            arguments: list[Any] = [x]
-            keywords: dict[str, Any] = {}
-            if expression is not None:
-                by_class = getattr(model, "condition", "action_units") == "classes"
-                target = torch.from_numpy(expression.labels() if by_class else expression.vector())
-                arguments.append(target.to(self.device, self.dtype).expand(len(x), -1))
-            if seeds is not None and _takes_generator(model):
-                keywords["generator"] = [
-                    torch.Generator().manual_seed(s) for s in seeds[start : start + BATCH]
-                ]
-            try:
-                with torch.inference_mode():
-                    y = model(*arguments, **keywords)
-            except torch.OutOfMemoryError as error:
-                raise ModelError(
-                    f"got no memory for {len(x)} pictures of {x.shape[-1]} pixels on {self.device}, "
-                    "expected room for them; give fewer or smaller pictures, or device='cpu'"
-                ) from error
-            out += to_pil(y)
-        return out
-
-
-class _Steps:
-    """Where a call stands: tells `progress`, asks `cancel`, and keeps the seconds of each step."""
-
-    def __init__(self, total: int, progress: Progress | None, cancel: Callable[[], bool] | None) -> None:
-        self.total, self.progress, self.cancel = total, progress, cancel
-        self.seconds: dict[str, float] = {}
-        self.name, self.since = "", 0.0
-
-    def begin(self, name: str) -> None:
-        self._close()
-        self.check()
-        if self.progress:
-            self.progress(len(self.seconds), self.total, name)
-        self.name, self.since = name, time.perf_counter()
-
-    def check(self) -> None:
-        if self.cancel and self.cancel():
-            raise Cancelled(
-                f"stopped before {self.name or 'the start'} was done, as asked; call again to go on"
-            )
-
-    def finish(self) -> dict[str, float]:
-        self._close()
-        if self.progress:
-            self.progress(self.total, self.total, "done")
-        return self.seconds
-
-    def _close(self) -> None:
-        if self.name:
-            self.seconds[self.name] = time.perf_counter() - self.since
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:
@@ -335,11 +311,3 @@ def _first_seed(seed: int | None, generator: torch.Generator | None) -> int:
             f"got seed {seed!r}, expected a whole number of 0 or more; give one, or none for chance"
         )
     return seed
-
-
-def _takes_generator(model: Callable[..., Any]) -> bool:
-    call = getattr(model, "forward", model)
-    try:
-        return "generator" in inspect.signature(call).parameters
-    except (TypeError, ValueError):
-        return False

@@ -69,3 +69,21 @@ def run_cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, 
         return status, out, err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def mini_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole corpus of people with painted faces at 64 pixels, in sittings of seven: for whatever trains."""
+    from s2f.corpus.build import build
+    from s2f.corpus.plan import Recipe
+    from tests.miniature import write_pack
+
+    folder = tmp_path_factory.mktemp("mini")
+    write_pack(folder / "pack", people=9)
+    build(
+        folder / "pack",
+        folder / "corpus",
+        Recipe(people=2, renders=7, size=64, sketches=2, seed=3),
+        workers=1,
+    )
+    return folder / "corpus"

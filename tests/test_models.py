@@ -16,6 +16,9 @@ from s2f.models import (
     MODELS,
     AlexNet,
     Classifier,
+    Critic,
+    Drawer,
+    Editor,
     Identity,
     PatchDiscriminator,
     Pix2Pix,
@@ -45,8 +48,21 @@ class Case:
     exact: float = 1e-6  # as near as a batch is to its singles, in the answer's own unit
 
     def outputs(self, model: nn.Module, *inputs: torch.Tensor) -> list[torch.Tensor]:
+        if isinstance(model, Editor):
+            edit = model.edit(*inputs)
+            return [edit.face, edit.source]
         out = model(*inputs)
+        if isinstance(model, Critic):
+            return [*out[0], *out[1]]
         return list(out) if isinstance(out, tuple) else [out]
+
+
+def stirred(model: nn.Module) -> nn.Module:
+    """Away from where it starts: there its blocks are at rest, and pass everything through."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return model
 
 
 CASES = {
@@ -85,6 +101,28 @@ CASES = {
         lambda n: [(n, 5, 2), (n, 42), (n, 3), (n,)],
         is_picture=False,
         exact=2e-5,  # pixels and degrees
+    ),
+    "drawer": Case(
+        lambda: stirred(Drawer(size=256, widths=[8, 16], detail=[8], condition=16, bank=4)),
+        lambda n: (drawing(n, 64), torch.rand(n, 7, 3) * 60, torch.rand(n)),
+        lambda n: [(n, 3, 256, 256)],
+        exact=1e-5,
+    ),
+    "editor": Case(
+        lambda: stirred(Editor(size=128, widths=[8, 16], detail=8, condition=16)),
+        lambda n: (face(n, 128), torch.rand(n, 42)),
+        lambda n: [(n, 3, 128, 128), (n, 42)],
+        exact=1e-4,  # noise in, so that a hair's breadth of the flow shows
+    ),
+    "critic": Case(
+        lambda: Critic(channels=3, width=8),
+        lambda n: (face(n, 64), torch.rand(n, 3, 2) - 0.5),
+        lambda n: [
+            *((n, 1, s, s) for s in (4, 2, 4, 4, 4)),
+            *((n, c, s, s) for s in (8, 4) for c, s in ((8, s), (16, s // 2), (32, s // 2))),
+            *((n, c, s, s) for _ in range(3) for c, s in ((4, 8), (8, 4), (16, 4))),
+        ],
+        is_picture=False,
     ),
     "stargan": Case(
         lambda: StarGAN(width=4, domains=3, blocks=2),

@@ -11,7 +11,8 @@ from PIL import Image
 
 from s2f import Expression, Result, S2FError, SketchToFace
 from s2f.errors import Cancelled, ModelError
-from s2f.expression import ACTION_UNITS
+from s2f.expression import ACTION_UNITS, CLASSES
+from s2f.models import Drawer, Editor
 from s2f.pipeline import pick_device, pick_dtype
 
 
@@ -40,6 +41,16 @@ def pixels(image: Image.Image) -> np.ndarray:
 
 
 @pytest.fixture
+def tiny_drawer() -> Drawer:
+    torch.manual_seed(0)
+    drawer = Drawer(size=128, widths=[8, 16], detail=[], condition=16, bank=40)
+    for parameter in drawer.parameters():  # at rest its blocks pass the picture through
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    drawer.bank.copy_(torch.tensor([50.0, 10.0, 12.0]) + 8 * torch.randn(40, 7, 3))
+    return drawer
+
+
+@pytest.fixture
 def pipe() -> SketchToFace:
     return SketchToFace(grey_drawer, brightening_editor, inverter, device="cpu", size=64)
 
@@ -55,6 +66,51 @@ def test_one_drawing_gives_one_typed_result(pipe: SketchToFace, face_drawing: Im
     assert all(t >= 0 for t in result.timings.values())
     np.testing.assert_allclose(pixels(result.restored), 255 - pixels(result.edited), atol=1)
     assert pixels(result.edited).sum() > pixels(result.face).sum()
+
+
+def test_a_look_reaches_the_drawer_and_what_is_open_is_chosen_by_the_seed(
+    tiny_drawer: Drawer, face_drawing: Image.Image
+) -> None:
+    pipe = SketchToFace(tiny_drawer, device="cpu")
+    asked = pipe(face_drawing, look="skin=#804020", seed=1)
+    assert asked.look.colours()["skin"] == "#804020"
+    assert {"hair", "eye", "lip"} <= set(asked.look.colours())
+    again, other = (pipe(face_drawing, look={"skin": "#804020"}, seed=s) for s in (1, 2))
+    assert pixels(asked.face).tolist() == pixels(again.face).tolist()
+    assert asked.look == again.look != other.look
+    assert pixels(asked.face).tolist() != pixels(other.face).tolist()
+    repeated = pipe(face_drawing, look=asked.look, seed=1)
+    assert pixels(repeated.face).tolist() == pixels(asked.face).tolist()
+
+
+def test_faithfulness_reaches_the_drawer(tiny_drawer: Drawer, face_drawing: Image.Image) -> None:
+    pipe = SketchToFace(tiny_drawer, device="cpu")
+    faces = [pipe(face_drawing, faithfulness=f, seed=1).face for f in (0.0, 1.0)]
+    assert pixels(faces[0]).tolist() != pixels(faces[1]).tolist()
+    with pytest.raises(S2FError, match="got faithfulness 2, expected a number from 0 to 1"):
+        pipe(face_drawing, faithfulness=2)
+
+
+def test_a_look_for_a_drawer_without_one_is_said(pipe: SketchToFace, face_drawing: Image.Image) -> None:
+    with pytest.raises(ModelError, match="got a look for a function, expected a drawer that takes one"):
+        pipe(face_drawing, look="hair=black")
+
+
+def test_a_strip_is_all_seven_and_equals_singles(face_drawing: Image.Image) -> None:
+    editor = Editor(size=128, widths=[8, 16], detail=8, condition=16)
+    pipe = SketchToFace(editor=editor, device="cpu")
+    face = Image.new("RGB", (128, 128), "tan")
+    strip = pipe.strip(face, intensity=0.6)
+    assert list(strip) == list(CLASSES)
+    single = pipe.express(face, "sad:0.6")
+    np.testing.assert_allclose(pixels(strip["sad"]), pixels(single), atol=1)
+    named = pipe.strip(face, {"a": "happy", "b": Expression.parse("angry:0.5")})
+    assert list(named) == ["a", "b"]
+
+
+def test_a_strip_of_an_editor_that_cannot_share_a_look(pipe: SketchToFace) -> None:
+    strip = pipe.strip(Image.new("RGB", (64, 64), "tan"))
+    assert pixels(strip["neutral"]).sum() < pixels(strip["happy"]).sum()
 
 
 def test_a_list_gives_a_list_and_equals_singles(pipe: SketchToFace, face_drawing: Image.Image) -> None:

@@ -1,14 +1,16 @@
-"""`s2f sketch`, `prepare`, `draw`, `express`: pictures in, pictures out."""
+"""`s2f sketch`, `prepare`, `draw`, `express`, `strip`: pictures in, pictures out."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import S2FError
-from ..expression import CLASSES, Expression
+from ..expression import CLASSES, MAX_INTENSITY, Expression
+from ..look import PARTS, Look
+from ..pipeline import FAITHFULNESS
 from .files import Parser, Task, each, tasks, whole, write
 
 if TYPE_CHECKING:
@@ -57,6 +59,19 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
     draw.add_argument("--drawer", help="folder or repository of a drawer")
     draw.add_argument("--restorer", help="folder or repository of a restorer")
     draw.add_argument("--expression", "-e", type=_expression, metavar="NAME[:0-1.2]", help=named)
+    draw.add_argument(
+        "--look",
+        type=_look,
+        metavar="PART=COLOUR,...",
+        help=f"of {', '.join(PARTS)}: #rrggbb, a name such as black or fair, or open (default: all open)",
+    )
+    draw.add_argument(
+        "--faithfulness",
+        type=_share,
+        default=FAITHFULNESS,
+        metavar="0-1",
+        help=f"1 obeys every line, 0 makes a plausible face of any (default: {FAITHFULNESS})",
+    )
     draw.add_argument("--restore", action="store_true", help="run the restorer at the end")
     draw.add_argument("--seed", type=whole(0), help="of the first picture; the next ones count up")
     draw.set_defaults(run=run_draw)
@@ -66,6 +81,12 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
         "--expression", "-e", type=_expression, metavar="NAME[:0-1.2]", required=True, help=named
     )
     express.set_defaults(run=run_express)
+
+    strip = commands.add_parser("strip", parents=[files, model], help="framed faces → all seven expressions")
+    strip.add_argument(
+        "--intensity", type=_intensity, default=1.0, metavar="0-1.2", help="of each (default: 1)"
+    )
+    strip.set_defaults(run=run_strip)
 
 
 def run_sketch(args: argparse.Namespace) -> int:
@@ -102,11 +123,14 @@ def run_draw(args: argparse.Namespace) -> int:
             task.source,
             expression=args.expression,
             restore=args.restore,
+            look=args.look,
+            faithfulness=args.faithfulness,
             seed=next(seeds),
             prepare_steps=args.steps,
         )
         write(result.image, task.target)
-        return {"report": result.report, "seed": result.seed, "timings": result.timings}
+        chosen = {"seed": result.seed, "look": result.look.colours()}
+        return {"report": result.report, **chosen, "timings": result.timings}
 
     return each(work, args, do)
 
@@ -118,6 +142,20 @@ def run_express(args: argparse.Namespace) -> int:
     def do(task: Task) -> dict[str, Any]:
         write(pipe.express(task.source, args.expression), task.target)
         return {"expression": dict(args.expression.weights())}
+
+    return each(work, args, do)
+
+
+def run_strip(args: argparse.Namespace) -> int:
+    from ..image import grid
+
+    work = tasks(args.input, args.out)
+    pipe = _pipeline(args)
+
+    def do(task: Task) -> dict[str, Any]:
+        faces = pipe.strip(task.source, intensity=args.intensity)
+        write(grid(list(faces.values()), columns=len(faces), captions=list(faces)), task.target)
+        return {"expressions": list(faces)}
 
     return each(work, args, do)
 
@@ -148,6 +186,29 @@ def _expression(text: str) -> Expression:
         return Expression.load(text) if text.endswith(".json") else Expression.parse(text)
     except S2FError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _look(text: str) -> Look:
+    try:
+        return Look.parse(text)
+    except S2FError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _between(low: float, high: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected a number from {low:g} to {high:g}")
+        return value
+
+    return number
+
+
+_share, _intensity = _between(0, 1), _between(0, MAX_INTENSITY)
 
 
 def _steps(text: str) -> tuple[str, ...]:

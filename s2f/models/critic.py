@@ -61,9 +61,9 @@ class Critic(nn.Module, HubMixin):
             logits.append(answer)
             features += seen
             small = functional.avg_pool2d(small, 2)
-        eyes = torch.cat([close_up(x, places[:, 0]), close_up(x, places[:, 1])])
-        for judge, part in zip(self.close, (eyes, close_up(x, places[:, 2])), strict=True):
-            answer, seen = judge(functional.pixel_unshuffle(part, 2))
+        eyes, mouth = self.close
+        for part, judge in enumerate((eyes, eyes, mouth)):
+            answer, seen = judge(functional.pixel_unshuffle(close_up(x, places[:, part]), 2))
             logits.append(answer)
             features += seen
         return logits, features
