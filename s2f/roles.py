@@ -25,7 +25,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def takes(model: Model, keyword: str) -> bool:
-    call: Callable[..., Any] = getattr(model, "forward", model)
+    call: Any = getattr(model, "forward", model)
     try:
         return keyword in inspect.signature(call).parameters
     except (TypeError, ValueError):

@@ -171,7 +171,7 @@ def main(argv: list[str] | None = None) -> None:
 
     plain = Drawer.from_pretrained(args.init) if args.init else Drawer(args.size, args.widths)
     whole = data.look[data.look.isfinite().flatten(1).all(1)]
-    plain.bank.copy_(whole[torch.linspace(0, len(whole) - 1, len(plain.bank)).long()])  # type: ignore[operator, arg-type]
+    plain.bank.copy_(whole[torch.linspace(0, len(whole) - 1, len(plain.bank)).long()])
     judge = Critic(channels=4, width=args.critic_width)
     plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(accelerator.device)

@@ -6,14 +6,14 @@
 No paper's: made for drawings by hand. From pix2pix (Isola et al., arXiv 1611.07004) the paired training and
 the skips, from MSG-GAN (Karnewar & Wang, arXiv 1903.06048) a picture at every size, each the coarser one
 enlarged and added to. Colour is not in a drawing, so it is asked for; a generator that is not told has to
-average over it. What is left open is taken from the bank, looks of the people it learned from, near to what is
-given; the seed picks, so that one drawing has many faces. Trust is the skill of the hands it learned from: near
-1 every line is obeyed, near 0 the face is plausible first.
+average over it. What is left open is taken from the bank, looks of the people it learned from, near to what
+is given; the seed picks, so that one drawing has many faces. Trust is the skill of the hands it learned from:
+near 1 every line is obeyed, near 0 the face is plausible first.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -35,7 +35,7 @@ MIDDLE, SPREAD = (50.0, 8.0, 10.0), (22.0, 10.0, 12.0)
 class Drawer(nn.Module, HubMixin):
     """Drawing (N, 1, S, S), look (N, aspects, 3) in L*a*b* with NaN for open → face (N, 3, size, size)."""
 
-    takes: ClassVar[tuple[str, ...]] = ("look", "faithfulness", "generator")
+    bank: torch.Tensor  # (bank, aspects, 3): looks of the people it learned from
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Drawer(nn.Module, HubMixin):
         self, look: torch.Tensor | None, count: int, generator: Sequence[torch.Generator] | None = None
     ) -> torch.Tensor:
         """What is open filled in from the bank: one of the looks nearest to what is given, by each seed."""
-        bank = self.bank.float()  # type: ignore[operator]  # a buffer
+        bank = self.bank.float()
         asked = torch.full((count, self.aspects, 3), torch.nan, device=bank.device)
         if look is not None:
             if look.shape[0] != count or look.shape[1] > self.aspects or look.shape[2:] != (3,):
@@ -129,7 +129,7 @@ class Drawer(nn.Module, HubMixin):
 
 
 def _told(look: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
-    """(N, aspects, 3), (N,) → (N, 4·aspects + 1): numbers near 1, a flag for each that is known, the trust."""
+    """(N, aspects, 3), (N,) → (N, 4·aspects + 1): numbers near 1, a flag for each known, the trust."""
     known = look.isfinite().all(2, keepdim=True)
     even = (look - look.new_tensor(MIDDLE)) / look.new_tensor(SPREAD)
     told = torch.cat([torch.where(known, even, torch.zeros_like(even)), known.to(look)], 2)

@@ -61,13 +61,9 @@ class Editor(nn.Module, HubMixin):
             nn.Linear(widths[-1] * 17, 2 * condition), nn.SiLU(), nn.Linear(2 * condition, units)
         )
         self.ask = nn.Sequential(nn.Linear(2 * units, condition), nn.SiLU(), nn.Linear(condition, condition))
-        self.flow = nn.Sequential(nn.SiLU(), conv(widths[0], 2))
-        self.first = nn.Sequential(nn.SiLU(), conv(widths[0], 16))
+        self.flow = nn.Sequential(nn.SiLU(), conv(widths[0], 2, std=1e-3))
+        self.first = nn.Sequential(nn.SiLU(), conv(widths[0], 16, std=1e-2))
         self.detail = Detail(widths[0], 12, detail, 4, condition)
-        nn.init.normal_(self.flow[1].weight, std=1e-3)
-        nn.init.zeros_(self.flow[1].bias)
-        nn.init.normal_(self.first[1].weight, std=1e-2)
-        nn.init.zeros_(self.first[1].bias)
 
     def forward(self, face: torch.Tensor, action_units: torch.Tensor) -> torch.Tensor:
         return self.edit(face, action_units).face

@@ -16,8 +16,14 @@ from torch import nn
 from torch.nn import functional
 
 
-def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+def conv(inputs: int, outputs: int, stride: int = 1, std: float | None = None) -> nn.Conv2d:
+    """3×3; with `std` it starts out as quiet as that, without a bias."""
+    layer = nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+    if std is not None:
+        assert layer.bias is not None
+        nn.init.normal_(layer.weight, std=std)
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 class Residual(nn.Module):
@@ -26,10 +32,8 @@ class Residual(nn.Module):
     def __init__(self, width: int, condition: int = 0) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.GroupNorm(8, width), nn.GroupNorm(8, width)
-        self.conv1, self.conv2 = conv(width, width), conv(width, width)
+        self.conv1, self.conv2 = conv(width, width), conv(width, width, std=0)
         self.film = nn.Linear(condition, 2 * width) if condition else None
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         y = self.conv1(functional.silu(self.norm1(x)))
@@ -108,9 +112,7 @@ class Detail(nn.Module):
         self.enter = conv(inputs, width)
         self.look = conv(seen, width)
         self.block = Residual(width, condition)
-        self.leave = conv(width, 4 * outputs)
-        nn.init.normal_(self.leave.weight, std=1e-3)
-        nn.init.zeros_(self.leave.bias)
+        self.leave = conv(width, 4 * outputs, std=1e-3)
 
     def forward(
         self, x: torch.Tensor, seen: torch.Tensor, condition: torch.Tensor
