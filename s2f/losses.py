@@ -32,7 +32,7 @@ def weighted_l1(made: torch.Tensor, true: torch.Tensor, weight: torch.Tensor | N
 def laplacian_l1(
     made: torch.Tensor, true: torch.Tensor, weight: torch.Tensor | None = None, levels: int = 4
 ) -> torch.Tensor:
-    """Σ over a Laplacian pyramid of the mean |difference| in each band: fine detail counts as much as shading.
+    """Σ over a Laplacian pyramid of the mean |difference| in each band: fine detail counts like shading.
 
     Burt & Adelson 1983; as a loss for generators: Bojanowski et al., arXiv 1707.05776, equation 4.
     """
@@ -88,7 +88,7 @@ def gradient_penalty(
 
 
 def feature_matching(real: list[torch.Tensor], fake: list[torch.Tensor]) -> torch.Tensor:
-    """Mean |D_i(x) − D_i(G)| over the critic's layers (Wang et al., pix2pixHD, arXiv 1711.11585, equation 4)."""
+    """Mean |D_i(x) − D_i(G)| over the critic's layers (pix2pixHD, arXiv 1711.11585, equation 4)."""
     pairs = zip(real, fake, strict=True)
     return torch.stack([(r.detach() - f).abs().mean() for r, f in pairs]).mean()
 

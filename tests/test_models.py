@@ -12,21 +12,34 @@ import torch
 from torch import nn
 
 from s2f.errors import ModelError
+from s2f.expression import Expression, vector
 from s2f.models import (
     MODELS,
     AlexNet,
     Classifier,
     Critic,
+    DoubleEncoder,
     Drawer,
     Editor,
+    ExprGAN,
+    ExprGANDiscriminator,
+    ExtendedStarGAN,
+    GANimation,
+    GANimationDiscriminator,
     Identity,
+    LatentDiscriminator,
+    LevelCritics,
+    MultiLevel,
     PatchDiscriminator,
     Pix2Pix,
     Reader,
+    ReconstructionDiscriminator,
     StarGAN,
     StarGANDiscriminator,
     load_model,
 )
+from s2f.models.exprgan import controller
+from s2f.models.ganimation import PAPER_UNITS, to_paper
 
 
 def drawing(batch: int, size: int) -> torch.Tensor:
@@ -128,6 +141,68 @@ CASES = {
         lambda: StarGAN(width=4, domains=3, blocks=2),
         lambda n: (face(n, 16), torch.rand(n, 3)),
         lambda n: [(n, 3, 16, 16)],
+    ),
+    "stargan of some classes": Case(
+        lambda: StarGAN(4, 2, 1, channels=1, classes=["angry", "happy"], size=16),
+        lambda n: (face(n, 24), torch.rand(n, 7)),
+        lambda n: [(n, 3, 24, 24)],
+    ),
+    "extended stargan": Case(
+        lambda: ExtendedStarGAN(width=4, blocks=1),
+        lambda n: (face(n, 16), torch.rand(n, 7)),
+        lambda n: [(n, 3, 16, 16)],
+    ),
+    "extended stargan critic": Case(
+        lambda: ReconstructionDiscriminator(width=4, depth=3),
+        lambda n: (face(n, 16),),
+        lambda n: [(n, 1, 2, 2)],
+        is_picture=False,
+    ),
+    "multilevel": Case(
+        lambda: stirred(MultiLevel(size=64, width=8, levels=[16, 32], code=16)),
+        lambda n: (face(n, 48), torch.rand(n, 7)),
+        lambda n: [(n, 3, 48, 48)],
+        exact=1e-5,
+    ),
+    "multilevel critics": Case(
+        lambda: LevelCritics(size=64, width=8, levels=[32], asked="pose"),
+        lambda n: (face(n, 64), torch.rand(n, 3), face(n, 32), face(n, 64)),
+        lambda n: [(n, 1, 4, 4), (n, 1, 4, 4), (n, 1, 4, 4)],
+        is_picture=False,
+    ),
+    "ganimation": Case(
+        lambda: GANimation(width=4, blocks=1, size=16),
+        lambda n: (face(n, 24), torch.rand(n, 42)),
+        lambda n: [(n, 3, 24, 24)],
+    ),
+    "ganimation critic": Case(
+        lambda: GANimationDiscriminator(size=16, width=4, depth=3),
+        lambda n: (face(n, 16),),
+        lambda n: [(n, 1, 2, 2), (n, 17)],
+        is_picture=False,
+    ),
+    "exprgan": Case(
+        lambda: ExprGAN(size=32, width=16, latent=8),
+        lambda n: (face(n, 48), torch.rand(n, 7)),
+        lambda n: [(n, 3, 48, 48)],
+    ),
+    "exprgan critic": Case(
+        lambda: ExprGANDiscriminator(size=32, width=16),
+        lambda n: (face(n, 32), torch.rand(n, 7)),
+        lambda n: [(n, 1), (n, 30), (n, 256)],
+        is_picture=False,
+    ),
+    "exprgan critic of z": Case(
+        lambda: LatentDiscriminator(8),
+        lambda n: (torch.rand(n, 8),),
+        lambda n: [(n, 1)],
+        is_picture=False,
+    ),
+    "double encoder": Case(
+        lambda: stirred(DoubleEncoder(size=32, width=8, blocks=1, features=8)),
+        lambda n: (face(n, 48), torch.rand(n, 7)),
+        lambda n: [(n, 3, 48, 48)],
+        exact=1e-4,
     ),
     "stargan critic": Case(
         lambda: StarGANDiscriminator(size=16, width=4, domains=3, depth=3),
@@ -341,9 +416,126 @@ def test_stargan_pads_with_zeros_only() -> None:
         assert {m.padding_mode for m in convolutions} == {"zeros"}
 
 
+def test_stargan_of_some_classes_is_asked_like_any_editor() -> None:
+    model = StarGAN(4, 2, 1, channels=1, classes=["angry", "happy"], size=16).eval()
+    picture = face(1, 24)
+    happy, angry = (torch.from_numpy(Expression.of(name).labels())[None] for name in ("happy", "angry"))
+    with torch.no_grad():
+        assert torch.equal(model(picture, happy), model(picture, torch.tensor([[0.0, 1.0]])))
+        assert not torch.equal(model(picture, happy), model(picture, angry))
+        made = model(picture, happy)
+    assert torch.equal(made[:, 0], made[:, 2])  # grey
+    with pytest.raises(ModelError, match="expected one of angry, happy"):
+        model(picture, torch.from_numpy(Expression.of("sad").labels())[None])
+    with pytest.raises(ModelError, match="classes="):
+        StarGAN(4, 2, classes=["angry", "cross"])
+
+
+def test_extended_stargan_is_stargan_with_another_name(tmp_path: Path) -> None:
+    model = ExtendedStarGAN(width=4, blocks=1)
+    model.save_pretrained(tmp_path)
+    assert type(load_model(tmp_path)) is ExtendedStarGAN
+    assert parameters(on_paper(ExtendedStarGAN)) == parameters(on_paper(StarGAN))
+    assert parameters(on_paper(ReconstructionDiscriminator)) == parameters(
+        on_paper(lambda: StarGANDiscriminator(size=128))
+    ) - sum(p.numel() for p in on_paper(lambda: StarGANDiscriminator(size=128)).classes.parameters())  # type: ignore[union-attr]
+
+
+def test_multilevel_shows_a_picture_at_each_level() -> None:
+    model = stirred(MultiLevel(size=128, width=8)).eval()
+    with torch.no_grad():
+        made = model.pictures(face(2, 128), torch.eye(7)[:2])  # type: ignore[operator]
+    assert [tuple(m.shape[2:]) for m in made] == [(32, 32), (64, 64), (128, 128)]
+    only = MultiLevel(size=128, width=8, levels=[64])
+    assert set(only.show) == {"64", "128"}
+    with pytest.raises(ModelError, match="rising levels of"):
+        MultiLevel(size=64, levels=[64])
+
+
+def test_multilevel_for_poses_says_that_it_takes_no_classes() -> None:
+    model = MultiLevel(size=64, width=8, levels=[32], asked="pose")
+    assert (model.condition, MultiLevel(size=64, width=8, levels=[32]).condition) == ("pose", "classes")
+    with pytest.raises(ModelError, match=r"pose of shape \[1, 42\], expected \[1, 3\]"):
+        model(face(1, 64), torch.zeros(1, 42))
+
+
+def test_the_variation_critic_sees_nothing_where_nothing_changed() -> None:
+    critics = LevelCritics(size=64, width=8, levels=[32]).eval()
+    asked = torch.eye(7)[:1]
+    answers = []
+    for _ in range(2):
+        same = face(1, 64)
+        small = torch.nn.functional.avg_pool2d(same, 2)
+        with torch.no_grad():
+            answers.append(critics(same, asked, small, same))
+    (_, photo, variation), (_, other_photo, other_variation) = answers
+    assert torch.equal(variation, other_variation)
+    assert not torch.equal(photo, other_photo)
+
+
+def test_ganimation_lets_be_what_its_attention_says() -> None:
+    model = GANimation(width=4, blocks=1).eval()
+    picture, asked = face(1, 16), torch.rand(1, 42)
+    with torch.no_grad():
+        parts = model.repaint(picture, to_paper(asked))
+        torch.testing.assert_close(
+            parts.face, parts.attention * picture + (1 - parts.attention) * parts.colour
+        )
+        assert parts.attention.min() > 0
+        assert parts.attention.max() < 1
+        model.trunk[-1].norm.weight.zero_()
+        model.trunk[-1].norm.bias.fill_(1.0)  # its features are 1 everywhere
+        model.attention.weight.fill_(1.0)  # and the attention nearly so: nothing is painted
+        torch.testing.assert_close(model(picture, asked), picture, rtol=0, atol=1e-4)
+        model.attention.weight.fill_(-1.0)  # everything is
+        covered = model.repaint(picture, to_paper(asked))
+        torch.testing.assert_close(covered.face, covered.colour, rtol=0, atol=1e-4)
+
+
+def test_ganimation_asks_in_the_paper_units() -> None:
+    assert len(PAPER_UNITS) == 17
+    one = torch.from_numpy(vector({"AU12": 0.8, "AU43_L": 1.0, "AU26": 0.4, "AU10": 0.6, "AU24": 0.3}))[None]
+    named = dict(zip(PAPER_UNITS, to_paper(one)[0].tolist(), strict=True))
+    asked = {"AU12": 0.8, "AU45": 0.5, "AU26": 0.4, "AU10": 0.6, "AU25": 0.6, "AU23": 0.3}
+    assert named == pytest.approx(dict.fromkeys(PAPER_UNITS, 0.0) | asked)
+    assert getattr(GANimation, "condition", "action_units") == "action_units"
+
+
+def test_exprgan_controls_how_strong() -> None:
+    u = torch.tensor([[0.5, -0.2, 0.9, -1.0, 0.1]])
+    code = controller(torch.eye(7)[2:3], u).view(6, 5)  # sad is the second of the six
+    torch.testing.assert_close(code[1], u[0].abs())
+    for block in (0, 2, 3, 4, 5):
+        torch.testing.assert_close(code[block], -u[0].abs())
+    assert not controller(torch.eye(7)[:1], u).any()  # neutral
+    half = torch.tensor([[0.5, 0.5, 0, 0, 0, 0, 0]])
+    torch.testing.assert_close(
+        controller(half, torch.ones(1, 5)), controller(torch.eye(7)[1:2], 0.5 * torch.ones(1, 5))
+    )
+
+
+def test_double_encoder_is_told_from_what_to_what() -> None:
+    model = stirred(DoubleEncoder(size=32, width=8, blocks=1, features=8)).eval()
+    z, features = torch.rand(1, 32, 4, 4), torch.rand(3, 1, 8)
+    with torch.no_grad():
+        asked, now = features[0], features[1]
+        made = model.decode(z, now, asked)  # type: ignore[operator]
+        assert not torch.equal(made, model.decode(z, features[2], asked))  # type: ignore[operator]
+        assert not torch.equal(made, model.decode(z, now, features[2]))  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
+        (lambda: GANimation(4, 1)(face(1, 16), torch.zeros(1, 17)), r"\[1, 17\], expected \[batch, 42\]"),
+        (lambda: GANimation(4, 1)(face(1, 18), torch.zeros(1, 42)), "multiples of 4"),
+        (lambda: GANimation(size=10), "size=10"),
+        (lambda: ExprGAN(32, 16)(face(1, 32), torch.zeros(1, 6)), r"\[1, 6\].*expected \[batch, 7\]"),
+        (lambda: ExprGAN(size=100), "size=100"),
+        (lambda: DoubleEncoder(32, 8)(face(1, 32), torch.zeros(1, 6)), r"\[1, 6\], expected \[1, 7\]"),
+        (lambda: DoubleEncoder(width=7), "width=7"),
+        (lambda: ReconstructionDiscriminator(depth=0), "depth=0"),
+        (lambda: StarGAN(size=16)(torch.zeros(1, 3, 16, 20), torch.zeros(1, 7)), "side, side"),
         (lambda: Pix2Pix(width=2, depth=4)(drawing(1, 40)), "40×40.*multiples of 16"),
         (lambda: Pix2Pix(width=2, depth=4)(face(1, 32)), r"\[1, 3, 32, 32\].*one channel|\[batch, 1,"),
         (lambda: Pix2Pix(width=2, depth=4)(torch.zeros(1, 32, 32)), r"\[1, 32, 32\]"),

@@ -12,23 +12,33 @@ from ..hub import HubMixin, Snapshot, class_and_arguments, snapshot
 from .alexnet import AlexNet
 from .classifier import Classifier
 from .critic import Critic
+from .double_encoder import DoubleEncoder
 from .drawer import Drawer
 from .editor import Editor
+from .exprgan import ExprGAN, ExprGANDiscriminator, LatentDiscriminator
+from .ganimation import GANimation, GANimationDiscriminator
 from .identity import Identity
+from .multilevel import LevelCritics, MultiLevel
 from .pix2pix import PatchDiscriminator, Pix2Pix
 from .reader import Reader, Reading
 from .stargan import StarGAN, StarGANDiscriminator
+from .stargan_extended import ExtendedStarGAN, ReconstructionDiscriminator
 
 MODELS: dict[str, type[HubMixin]] = {
     "alexnet": AlexNet,
     "classifier": Classifier,
     "critic": Critic,
+    "double_encoder": DoubleEncoder,
     "drawer": Drawer,
     "editor": Editor,
+    "exprgan": ExprGAN,
+    "ganimation": GANimation,
     "identity": Identity,
+    "multilevel": MultiLevel,
     "pix2pix": Pix2Pix,
     "reader": Reader,
     "stargan": StarGAN,
+    "stargan_extended": ExtendedStarGAN,
 }
 
 __all__ = [
@@ -36,13 +46,23 @@ __all__ = [
     "AlexNet",
     "Classifier",
     "Critic",
+    "DoubleEncoder",
     "Drawer",
     "Editor",
+    "ExprGAN",
+    "ExprGANDiscriminator",
+    "ExtendedStarGAN",
+    "GANimation",
+    "GANimationDiscriminator",
     "Identity",
+    "LatentDiscriminator",
+    "LevelCritics",
+    "MultiLevel",
     "PatchDiscriminator",
     "Pix2Pix",
     "Reader",
     "Reading",
+    "ReconstructionDiscriminator",
     "StarGAN",
     "StarGANDiscriminator",
     "load_model",
