@@ -34,6 +34,12 @@ def draw_face(size: int = 512, ink: int = 0, width: int = 4) -> Image.Image:
     return page
 
 
+@pytest.fixture(autouse=True)
+def data_of_tests(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keys and galleries of tests never lie where a person keeps theirs."""
+    monkeypatch.setenv("S2F_DATA", str(tmp_path_factory.getbasetemp() / "data"))
+
+
 @pytest.fixture
 def face_drawing() -> Image.Image:
     return draw_face()

@@ -150,3 +150,17 @@ def test_errors_are_one_line_with_a_remedy(
         assert "expected" in err, (words, err)
         assert ";" in err, (words, err)
     assert photo.read_bytes() == before
+
+
+def test_what_is_generated_says_so(run_cli, drawing: Path, tiny_model: Path, tmp_path: Path) -> None:
+    words = ["--model", tiny_model, "--size", 256, "--out"]
+    run_cli("draw", drawing, *words, tmp_path / "face.png", "--expression", "happy")
+    run_cli("strip", tmp_path / "face.png", *words, tmp_path / "seven.jpg")
+    status, out, err = run_cli("verify", tmp_path / "face.png", tmp_path / "seven.jpg", "--json")
+    drawn, strip = json.loads(out)
+    assert (status, err) == (0, "")
+    assert set(drawn["models"]) == {"drawer", "editor"}
+    assert set(strip["models"]) == {"editor"}
+    status, _, err = run_cli("draw", drawing, *words, tmp_path / "face.bmp")
+    assert status == 1
+    assert "expected .png, .jpg, .jpeg, .webp" in err

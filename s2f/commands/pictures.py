@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import provenance
 from ..errors import S2FError
 from ..expression import CLASSES, MAX_INTENSITY, Expression
 from ..look import PARTS, Look
@@ -14,6 +15,8 @@ from ..pipeline import FAITHFULNESS
 from .files import Parser, Task, each, tasks, whole, write
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from ..pipeline import SketchToFace
 
 
@@ -35,11 +38,7 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
         help=f"of {','.join(STEPS)}, or none (default: all)",
     )
     model = Parser(add_help=False)
-    model.add_argument("--model", help="folder or repository with drawer/, editor/, restorer/")
-    model.add_argument("--editor", help="folder or repository of an editor")
-    model.add_argument("--revision", help="branch, tag or commit of the repository")
-    model.add_argument("--device", help="cpu, cuda, cuda:N or mps (default: the best one here)")
-    model.add_argument("--size", type=whole(64), help="pixels of the face (default: the model's own)")
+    add_model_options(model)
     named = (
         f"one of {', '.join(CLASSES)}; with intensity and blends as happy:0.6+surprised:0.4; or a preset.json"
     )
@@ -58,7 +57,7 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
     draw = commands.add_parser("draw", parents=[files, doctor, model], help="drawings → faces")
     draw.add_argument("--drawer", help="folder or repository of a drawer")
     draw.add_argument("--restorer", help="folder or repository of a restorer")
-    draw.add_argument("--expression", "-e", type=_expression, metavar="NAME[:0-1.2]", help=named)
+    draw.add_argument("--expression", "-e", type=expression_of, metavar="NAME[:0-1.2]", help=named)
     draw.add_argument(
         "--look",
         type=_look,
@@ -78,7 +77,7 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
 
     express = commands.add_parser("express", parents=[files, model], help="framed faces → another expression")
     express.add_argument(
-        "--expression", "-e", type=_expression, metavar="NAME[:0-1.2]", required=True, help=named
+        "--expression", "-e", type=expression_of, metavar="NAME[:0-1.2]", required=True, help=named
     )
     express.set_defaults(run=run_express)
 
@@ -87,6 +86,15 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
         "--intensity", type=_intensity, default=1.0, metavar="0-1.2", help="of each (default: 1)"
     )
     strip.set_defaults(run=run_strip)
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Those that `pipeline_of` reads."""
+    parser.add_argument("--model", help="folder or repository with drawer/, editor/, restorer/")
+    parser.add_argument("--editor", help="folder or repository of an editor")
+    parser.add_argument("--revision", help="branch, tag or commit of the repository")
+    parser.add_argument("--device", help="cpu, cuda, cuda:N or mps (default: the best one here)")
+    parser.add_argument("--size", type=whole(64), help="pixels of the face (default: the model's own)")
 
 
 def run_sketch(args: argparse.Namespace) -> int:
@@ -115,7 +123,7 @@ def run_prepare(args: argparse.Namespace) -> int:
 
 def run_draw(args: argparse.Namespace) -> int:
     work = tasks(args.input, args.out)
-    pipe = _pipeline(args)
+    pipe = pipeline_of(args)
     seeds = _seeds(args.seed)
 
     def do(task: Task) -> dict[str, Any]:
@@ -128,7 +136,8 @@ def run_draw(args: argparse.Namespace) -> int:
             seed=next(seeds),
             prepare_steps=args.steps,
         )
-        write(result.image, task.target)
+        later = {"editor": result.edited, "restorer": result.restored}
+        _hand_over(result.image, task.target, pipe, "drawer", *(role for role in later if later[role]))
         chosen = {"seed": result.seed, "look": result.look.colours()}
         return {"report": result.report, **chosen, "timings": result.timings}
 
@@ -137,10 +146,10 @@ def run_draw(args: argparse.Namespace) -> int:
 
 def run_express(args: argparse.Namespace) -> int:
     work = tasks(args.input, args.out)
-    pipe = _pipeline(args)
+    pipe = pipeline_of(args)
 
     def do(task: Task) -> dict[str, Any]:
-        write(pipe.express(task.source, args.expression), task.target)
+        _hand_over(pipe.express(task.source, args.expression), task.target, pipe, "editor")
         return {"expression": dict(args.expression.weights())}
 
     return each(work, args, do)
@@ -150,17 +159,24 @@ def run_strip(args: argparse.Namespace) -> int:
     from ..image import grid
 
     work = tasks(args.input, args.out)
-    pipe = _pipeline(args)
+    pipe = pipeline_of(args)
 
     def do(task: Task) -> dict[str, Any]:
         faces = pipe.strip(task.source, intensity=args.intensity)
-        write(grid(list(faces.values()), columns=len(faces), captions=list(faces)), task.target)
+        sheet = grid(list(faces.values()), columns=len(faces), captions=list(faces))
+        _hand_over(sheet, task.target, pipe, "editor")
         return {"expressions": list(faces)}
 
     return each(work, args, do)
 
 
-def _pipeline(args: argparse.Namespace) -> SketchToFace:
+def _hand_over(image: Image.Image, path: Path, pipe: SketchToFace, *roles: str) -> None:
+    """A generated picture, with the watermark and the signed record of the models that made it."""
+    facts = provenance.Facts.of(**{role: getattr(pipe, role) for role in roles})
+    provenance.save(provenance.mark(image, facts), path, facts)
+
+
+def pipeline_of(args: argparse.Namespace) -> SketchToFace:
     from ..pipeline import SketchToFace
 
     return SketchToFace.from_pretrained(
@@ -180,7 +196,7 @@ def _seeds(first: int | None) -> Iterator[int | None]:
         first = None if first is None else first + 1
 
 
-def _expression(text: str) -> Expression:
+def expression_of(text: str) -> Expression:
     """A preset file's path, or 'happy:0.8' and the like."""
     try:
         return Expression.load(text) if text.endswith(".json") else Expression.parse(text)
