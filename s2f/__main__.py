@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import corpus, pictures, verify
+from .commands import animate, corpus, evaluate, pictures, verify
 from .commands.files import Parser
 from .errors import S2FError
 
@@ -19,6 +19,8 @@ EXAMPLES = """examples:
   s2f draw drawing.png --look "skin=#d9a577, hair=black" --expression happy:0.8 --seed 7
   s2f express face.png --expression surprised
   s2f strip face.png --out seven.png
+  s2f animate face.png --expression happy --out face.gif
+  s2f verify face.gif
 """
 
 
@@ -32,7 +34,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"s2f {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    for module in (pictures, corpus, verify):
+    for module in (pictures, animate, corpus, evaluate, verify):
         module.add_commands(commands)
     return parser
 

@@ -3,8 +3,8 @@
     accelerate launch train/identity.py --corpus corpus --output_dir runs/identity
 
 Every invented person of the training split is a class, in seven expressions; CosFace draws a person's
-pictures together. All of a person's pictures are of one sitting, so light, colour, grain, sharpness and place change
-at random, and the network sees an oval of the face only.
+pictures together. All of a person's pictures are of one sitting, so light, colour, grain, sharpness and place
+change at random, and the network sees an oval of the face only.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class AlexNet(nn.Module, HubMixin):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear) and layer is not self.head:
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # every one has a bias
 
     def features(self, face: torch.Tensor) -> torch.Tensor:
         pool, relu = functional.max_pool2d, functional.relu

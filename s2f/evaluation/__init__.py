@@ -1,0 +1,103 @@
+"""Scores of drawers and editors on people never seen, by judges that train nothing.
+
+    report = evaluate("corpus", drawers={"ours": drawer}, editors={"ours": editor})
+
+What is drawn and edited is one split of a corpus; figures carry n and 95 % intervals, of all and by drawing
+style, class and group.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..batches import Faces, read
+from ..corpus.store import MANIFEST, read_manifest
+from ..errors import S2FError
+from .drawers import score_drawer
+from .editors import score_editor
+from .gallery import People, score_truth
+from .judges import Judges
+from .report import FORMAT, markdown, provenance, write_json
+from .sheets import write_sheets
+
+__all__ = ["Judges", "evaluate", "markdown", "write_json"]
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate(
+    corpus: str | Path,
+    *,
+    drawers: Mapping[str, Any] | None = None,
+    editors: Mapping[str, Any] | None = None,
+    judges: Judges | None = None,
+    split: str = "test",
+    size: int = 256,
+    limit: int | None = None,
+    sheets: str | Path | None = None,
+) -> dict[str, Any]:
+    """`truth` for the corpus's own faces, `drawers` and `editors` by name; of `limit` people at most."""
+    if size < 64:
+        raise S2FError(f"got size {size}, expected at least 64 pixels to judge faces by; give more")
+    judges = judges or Judges.load()
+    faces = _some(read(str(corpus), split, size), limit)
+    if not (~faces.real & (faces.label == 0)).any() or faces.drawing.dim() != 4:
+        raise S2FError(
+            f"got the split {split} of {corpus} without drawn or neutral invented faces, expected a corpus "
+            "built by s2f; build one"
+        )
+    people = People.of(faces, judges)
+    report: dict[str, Any] = {
+        "format": FORMAT,
+        **provenance(),
+        "corpus": {
+            "name": Path(corpus).name,
+            "arguments": _recipe(Path(corpus)),
+            "split": split,
+            "size": size,
+            "limit": limit,
+            "faces": len(faces),
+            "people": len(torch.unique(faces.person)),
+        },
+        "truth": score_truth(faces, people),
+        "drawers": {},
+        "editors": {},
+    }
+    jobs = [("drawers", score_drawer, drawers or {}), ("editors", score_editor, editors or {})]
+    for role, score, systems in jobs:
+        for name, model in systems.items():
+            logger.info("scoring %s", name)
+            done: Any = score(model, faces, judges, people)
+            report[role][name] = {"model": _about(model), **done.report}
+            if sheets is not None:
+                write_sheets(
+                    Path(sheets), f"{role[:-1]}-{name}", done.given, done.made, done.true, done.tally
+                )
+    return report
+
+
+def _some(faces: Faces, limit: int | None) -> Faces:
+    """All pictures of so many people, taken evenly."""
+    people = torch.unique(faces.person)
+    if limit is None or limit >= len(people):
+        return faces
+    kept = people[torch.linspace(0, len(people) - 1, limit).long()]
+    return faces.where(torch.isin(faces.person, kept))
+
+
+def _recipe(corpus: Path) -> dict[str, Any]:
+    """How a built corpus was made; nothing is known of others."""
+    return dict(read_manifest(corpus)["arguments"]) if (corpus / MANIFEST).exists() else {}
+
+
+def _about(model: Any) -> dict[str, Any]:
+    counted = hasattr(model, "parameters")
+    return {
+        "class": type(model).__name__,
+        "parameters": sum(p.numel() for p in model.parameters()) if counted else None,
+    }
