@@ -117,6 +117,17 @@ def warm_cosine(
     return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
 
 
+def late_linear(
+    optimizer: torch.optim.Optimizer, steps: int, flat: float = 0.5
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """The rate stays for the share `flat` of the steps and then falls straight to nothing."""
+
+    def share(step: int) -> float:
+        return min(1.0, (1 - step / max(1, steps)) / max(1e-9, 1 - flat))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, share(step)))
+
+
 def common_flags(about: str | None) -> argparse.ArgumentParser:
     """The flags that every script has; each adds its own and sets its paper's defaults."""
     p = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
