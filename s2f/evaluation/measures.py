@@ -98,17 +98,13 @@ def looks(made: torch.Tensor, landmarks: np.ndarray, asked: np.ndarray) -> dict[
 
 
 def beside_the_head(landmarks: np.ndarray, size: int) -> np.ndarray:
-    """(size, size) bool: the backdrop, well outside the hull of face, hair, ears and neck and below them."""
-    points = landmarks[np.isfinite(landmarks).all(1)]
-    low = points[[*at.NECK]] if len(points) == at.COUNT else points[-2:]
-    shoulders = [(0, size), (size - 1, size), *((x, size) for x, _ in low)]
+    """(size, size) bool: the backdrop above the chin, well outside the hull of face, hair, ears and neck."""
     head = np.zeros((size, size), np.uint8)
-    hull = cv2.convexHull(np.round(points).astype(np.int32))
-    cv2.fillConvexPoly(head, hull, 1)
-    body = cv2.convexHull(np.round(np.vstack([low, shoulders])).astype(np.int32))
-    cv2.fillConvexPoly(head, body, 1)
+    cv2.fillConvexPoly(head, cv2.convexHull(np.round(landmarks).astype(np.int32)), 1)
     reach = 2 * round(0.06 * size) + 1
-    return cv2.dilate(head, np.ones((reach, reach), np.uint8)) == 0
+    outside = cv2.dilate(head, np.ones((reach, reach), np.uint8)) == 0
+    outside[max(0, round(float(landmarks[at.CHIN, 1]) - 0.06 * size)) :] = False  # shoulders, long hair
+    return outside
 
 
 def backdrop_change(made: torch.Tensor, given: torch.Tensor, landmarks: np.ndarray) -> np.ndarray:

@@ -1,0 +1,251 @@
+"""`s2f evaluate`: perfect and lazy systems score as they must; tables, sheets and files are whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from painted_corpus import SIZE, write_painted_corpus
+
+from s2f.batches import Faces, read
+from s2f.errors import ModelError
+from s2f.evaluation import Judges, evaluate, markdown
+from s2f.evaluation.editors import as_asked, paired
+from s2f.evaluation.measures import beside_the_head, landmark_error, strokes_agree
+from s2f.expression import ACTION_UNITS, CLASSES
+from s2f.models import AlexNet, Classifier, Identity, Pix2Pix, Reader, StarGAN
+
+Cli = Callable[..., tuple[int, str, str]]
+PEOPLE = 4
+DRAWN = PEOPLE * len(CLASSES) + 1  # and the real neutral photograph: the smile has no landmarks
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("painted") / "corpus"
+    return write_painted_corpus(folder, {"validation": 1, "test": PEOPLE})
+
+
+@pytest.fixture(scope="module")
+def judge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("judges")
+    Classifier(8, 1, 32).save_pretrained(folder / "classifier")
+    AlexNet(3, 8, 64).save_pretrained(folder / "alexnet")
+    Identity(8, 32, 16).save_pretrained(folder / "identity")
+    Reader(8, 32).save_pretrained(folder / "reader")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def judges(judge_folder: Path) -> Judges:
+    return Judges.load(judge_folder)
+
+
+@pytest.fixture(scope="module")
+def faces(corpus: Path) -> Faces:
+    return read(str(corpus), "test", SIZE)
+
+
+class Photographer:
+    """A drawer that knows the photograph of every drawing."""
+
+    def __init__(self, faces: Faces) -> None:
+        self.known = {
+            page.numpy().tobytes(): faces.picture[row].float() / 127.5 - 1
+            for row in range(len(faces))
+            for page in faces.drawing[row]
+        }
+        self.looks: list[torch.Tensor] = []
+
+    def __call__(self, drawing: torch.Tensor, look: torch.Tensor | None = None) -> torch.Tensor:
+        assert look is not None
+        self.looks.append(look)
+        pages = ((drawing + 1) * 127.5).round().to(torch.uint8)
+        return torch.stack([self.known[page[0].numpy().tobytes()] for page in pages])
+
+
+class Copyist:
+    """An editor that changes nothing."""
+
+    def __call__(self, face: torch.Tensor, action_units: torch.Tensor) -> torch.Tensor:
+        assert action_units.shape == (len(face), len(ACTION_UNITS))
+        return face
+
+
+class Gambler:
+    """A drawer by chance alone."""
+
+    size = 64
+
+    def __call__(self, drawing: torch.Tensor, *, generator: list[torch.Generator]) -> torch.Tensor:
+        return torch.stack([torch.rand(3, 64, 64, generator=g) * 2 - 1 for g in generator])
+
+
+@pytest.fixture(scope="module")
+def report(corpus: Path, faces: Faces, judges: Judges) -> dict[str, Any]:
+    drawers = {"perfect": Photographer(faces), "chance": Gambler()}
+    return evaluate(corpus, drawers=drawers, editors={"lazy": Copyist()}, judges=judges, size=SIZE)
+
+
+def test_a_drawer_that_returns_the_photograph_is_perfect(report: dict[str, Any]) -> None:
+    figures = report["drawers"]["perfect"]["figures"]["all"]
+    assert {f["n"] for name, f in figures.items() if not name.startswith("look")} == {3 * DRAWN}
+    assert figures["ssim"]["mean"] == pytest.approx(1)
+    assert figures["psnr"]["mean"] == 100
+    assert figures["high-frequency energy"]["mean"] == pytest.approx(1)
+    assert figures["identity cosine"]["mean"] == pytest.approx(1)
+    assert figures["identity rank 1"]["rate"] > 0.5  # the judge is untrained and its gallery neutral
+    assert figures["fréchet distance"]["mean"] == pytest.approx(0, abs=1e-4)
+    assert figures["look, skin"]["mean"] < 0.01
+    assert figures["look, skin"]["n"] == 3 * DRAWN
+    truth = report["truth"]["figures"]["all"]
+    assert figures["landmarks"]["mean"] == pytest.approx(truth["landmarks"]["mean"], rel=0.05)
+    styles = report["drawers"]["perfect"]["figures"]["by style"]
+    assert styles["contour"]["sketch fidelity"]["mean"] == pytest.approx(1)
+    assert list(styles) == ["freehand", "contour", "edge"]
+    assert report["drawers"]["perfect"]["diversity"] is None
+
+
+def test_a_drawer_by_chance_is_neither_right_nor_repetitive(report: dict[str, Any]) -> None:
+    told = report["drawers"]["chance"]
+    figures = told["figures"]["all"]
+    assert figures["ssim"]["mean"] < 0.2
+    assert figures["high-frequency energy"]["mean"] > 1.5
+    assert figures["fréchet distance"]["mean"] > 0.1
+    assert told["diversity"]["spread, levels of 255"]["mean"] > 20
+
+
+def test_an_editor_that_changes_nothing_keeps_the_person_and_no_more(report: dict[str, Any]) -> None:
+    told = report["editors"]["lazy"]
+    figures = told["figures"]["all"]
+    assert figures["identity cosine"]["mean"] == pytest.approx(1)
+    assert figures["identity rank 1"]["rate"] > 0.9  # one in eight starts from no neutral picture
+    assert figures["backdrop change, levels of 255"]["mean"] == 0
+    assert figures["ssim"]["n"] == PEOPLE * (len(CLASSES) + 1)
+    by_class = told["figures"]["by class"]
+    assert by_class["neutral"]["ssim"]["mean"] > by_class["fearful"]["ssim"]["mean"]
+    wrong = told["as asked"]["figures"]["all"]["expression error"]
+    assert wrong["n"] == PEOPLE * len(CLASSES)
+    assert wrong["rate"] == pytest.approx(6 / 7)  # whatever is named, it is one of seven
+    assert told["as asked, real people"]["figures"]["all"]["expression error"]["n"] == len(CLASSES)
+    counts = np.array(told["confusion"]["classifier"])
+    assert counts.sum() == figures["ssim"]["n"]
+    assert 1 - np.trace(counts) / counts.sum() == pytest.approx(figures["expression error"]["rate"])
+    assert set(told["groups"]["ssim"]) == {"lowest", "highest"}
+
+
+def test_pairs_are_of_one_sitting(faces: Faces) -> None:
+    edits = paired(faces)
+    assert edits.target is not None
+    assert torch.equal(faces.person[edits.source], faces.person[edits.target])
+    assert not faces.real[edits.source].any()
+    into_neutral = (faces.label[edits.source] != 0).numpy()
+    assert into_neutral.sum() == PEOPLE
+    assert (edits.label[into_neutral] == 0).all()
+    assert np.array_equal(edits.units, faces.units[edits.target].numpy())
+    asked = as_asked(np.array([3, 5]))
+    assert asked.source.tolist() == [3] * 7 + [5] * 7
+    np.testing.assert_allclose(asked.labels.sum(1), 1)
+
+
+def test_strokes_agree_within_a_hair_only() -> None:
+    page = np.full((128, 128), 255, np.uint8)
+    page[20:100, 40] = 0
+    near, far = np.roll(page, 1, 1), np.roll(page, 9, 1)
+    assert strokes_agree(page, page) == strokes_agree(page, near) == 1
+    assert strokes_agree(page, far) == 0
+    half = page.copy()
+    half[60:] = 255
+    assert strokes_agree(page, half) == pytest.approx(2 * 0.51 / 1.51, abs=0.02)
+    blank = np.full_like(page, 255)
+    assert strokes_agree(blank, blank) == 1
+    assert strokes_agree(page, blank) == 0
+
+
+def test_the_backdrop_is_beside_the_head(faces: Faces) -> None:
+    outside = beside_the_head(faces.landmarks[0].numpy(), SIZE)
+    assert outside[2, 2]
+    assert outside[2, -3]
+    assert not outside[-2].any()  # shoulders
+    assert not outside[60, 64]
+    assert 0.05 < outside.mean() < 0.6
+
+
+def test_landmark_error_is_in_eye_distances(faces: Faces) -> None:
+    marks = faces.landmarks[:2].numpy()
+    moved = marks + np.array([3.0, 4.0])
+    apart = np.linalg.norm(marks[:, 0] - marks[:, 1], axis=-1)
+    np.testing.assert_allclose(landmark_error(moved, marks), 5 / apart, rtol=1e-4)
+
+
+def test_the_command_writes_all_it_is_asked_for(
+    corpus: Path, judge_folder: Path, tmp_path: Path, run_cli: Cli
+) -> None:
+    torch.manual_seed(0)
+    Pix2Pix(width=2, depth=4).save_pretrained(tmp_path / "pix2pix")
+    StarGAN(width=2, blocks=1).save_pretrained(tmp_path / "both" / "editor")
+    Pix2Pix(width=2, depth=4).save_pretrained(tmp_path / "both" / "drawer")
+    (tmp_path / "pix2pix" / "metrics.json").write_text('{"images_seen": 40, "minutes": 0.5, "test": {}}')
+    words = ["evaluate", "--corpus", corpus, "--judges", judge_folder, "--size", 64, "--limit", 2]
+    words += ["--models", tmp_path / "pix2pix", tmp_path / "both", "--json", tmp_path / "scores.json"]
+    words += ["--markdown", tmp_path / "scores.md", "--sheets", tmp_path / "sheets", "--beside"]
+    status, out, err = run_cli(*words)
+    assert status == 0, err
+    scores = json.loads((tmp_path / "scores.json").read_text("utf-8"))
+    assert set(scores["drawers"]) == {"pix2pix", "both"}
+    assert set(scores["editors"]) == {"both"}
+    assert scores["corpus"]["people"] == 2
+    assert scores["machine"]["cores"] >= 1
+    said = json.dumps(scores)
+    assert "NaN" not in said
+    assert str(tmp_path) not in said
+    text = (tmp_path / "scores.md").read_text("utf-8")
+    assert "| ssim |" in text
+    assert "| class | neutral | happy |" in text
+    assert "## Drawers" in text
+    names = {path.name for path in (tmp_path / "sheets").iterdir()}
+    assert {"drawer-pix2pix-sample.jpg", "editor-both-worst-ssim.jpg"} <= names
+    beside = json.loads((tmp_path / "pix2pix" / "metrics.json").read_text("utf-8"))
+    assert beside["training"] == {"images_seen": 40, "minutes": 0.5}
+    assert beside["scores"]["figures"] == scores["drawers"]["pix2pix"]["figures"]
+    assert (tmp_path / "both" / "editor" / "metrics.json").exists()
+
+
+def test_tables_say_what_was_not_measured(report: dict[str, Any]) -> None:
+    text = markdown(report)
+    assert "nan" not in text.lower()
+    assert "| ssim | 1.000 [1.000, 1.000]" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--models", "{judges}/classifier"], "got a Classifier .*expected a drawer or an editor"),
+        (["--drawer", "{judges}/reader"], "got a Reader .*expected a drawer"),
+        (["--models", "{judges}"], r"without config.json, drawer/ or editor/"),
+        (["--judges", "{judges}/reader"], "got no classifier, alexnet, identity, reader in"),
+        (["--split", "train"], "got split train"),
+    ],
+)
+def test_what_cannot_be_scored_is_said_in_one_line(
+    words: list[str], said: str, corpus: Path, judge_folder: Path, run_cli: Cli
+) -> None:
+    given = [word.format(judges=judge_folder) for word in words]
+    if "--judges" not in words:
+        given += ["--judges", str(judge_folder)]
+    status, _, err = run_cli("evaluate", "--corpus", corpus, *given)
+    assert status == 1
+    assert err.count("\n") == 1
+    assert re.search(said, err)
+
+
+def test_judges_must_all_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="train what is missing"):
+        Judges.load(tmp_path)
