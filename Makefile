@@ -36,6 +36,7 @@ $(VENV)/.app-ready: requirements.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	@touch $@
 
-$(VENV)/.test-ready: tests/requirements.txt $(VENV)/.app-ready
+$(VENV)/.test-ready: tests/requirements.txt tests/requirements-nodeps.txt $(VENV)/.app-ready
 	$(BIN)/python -m pip install --quiet -r tests/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r tests/requirements-nodeps.txt
 	@touch $@

@@ -14,6 +14,7 @@ from torch import nn
 from s2f.errors import ModelError
 from s2f.expression import Expression, vector
 from s2f.models import (
+    GFPGAN,
     MODELS,
     AlexNet,
     Classifier,
@@ -67,6 +68,8 @@ class Case:
         out = model(*inputs)
         if isinstance(model, Critic):
             return [*out[0], *out[1]]
+        if isinstance(model, GFPGAN):
+            return [out, *model.pyramid(*inputs)]
         return list(out) if isinstance(out, tuple) else [out]
 
 
@@ -180,6 +183,13 @@ CASES = {
         lambda n: (face(n, 16),),
         lambda n: [(n, 1, 2, 2), (n, 17)],
         is_picture=False,
+    ),
+    "gfpgan": Case(
+        lambda: stirred(GFPGAN(size=16, narrow=0.03125, style=8, mlp_depth=2, input_is_latent=False)),
+        lambda n: (face(n, 16),),
+        lambda n: [(n, 3, 16, 16), (n, 3, 8, 8), (n, 3, 16, 16)],
+        is_picture=False,  # what is beyond [-1, 1] is clipped where it becomes a picture
+        exact=1e-5,
     ),
     "exprgan": Case(
         lambda: ExprGAN(size=32, width=16, latent=8),

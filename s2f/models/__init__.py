@@ -17,6 +17,7 @@ from .drawer import Drawer
 from .editor import Editor
 from .exprgan import ExprGAN, ExprGANDiscriminator, LatentDiscriminator
 from .ganimation import GANimation, GANimationDiscriminator
+from .gfpgan import GFPGAN
 from .identity import Identity
 from .multilevel import LevelCritics, MultiLevel
 from .pix2pix import PatchDiscriminator, Pix2Pix
@@ -33,6 +34,7 @@ MODELS: dict[str, type[HubMixin]] = {
     "editor": Editor,
     "exprgan": ExprGAN,
     "ganimation": GANimation,
+    "gfpgan": GFPGAN,
     "identity": Identity,
     "multilevel": MultiLevel,
     "pix2pix": Pix2Pix,
@@ -42,6 +44,7 @@ MODELS: dict[str, type[HubMixin]] = {
 }
 
 __all__ = [
+    "GFPGAN",
     "MODELS",
     "AlexNet",
     "Classifier",
