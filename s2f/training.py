@@ -150,13 +150,19 @@ def common_flags(about: str | None) -> argparse.ArgumentParser:
     return p
 
 
-def begin(args: argparse.Namespace, name: str) -> Accelerator:
-    """The processes and devices as they were launched, seeded, and the run announced to `--report_to`."""
+def begin(args: argparse.Namespace, name: str, *handlers: Any) -> Accelerator:
+    """The processes and devices as they were launched, seeded, and the run announced to `--report_to`.
+
+    `handlers` are Accelerate's, for a model that needs one.
+    """
     from accelerate import Accelerator
     from accelerate.utils import set_seed
 
     accelerator = Accelerator(
-        mixed_precision=args.mixed_precision, log_with=args.report_to, project_dir=args.output_dir
+        mixed_precision=args.mixed_precision,
+        log_with=args.report_to,
+        project_dir=args.output_dir,
+        kwargs_handlers=list(handlers),
     )
     if args.train_batch_size % accelerator.num_processes:
         raise TrainingError(
@@ -224,8 +230,11 @@ def check_finite(step: int, **losses: float) -> None:
 def write_arguments(folder: Path, args: argparse.Namespace, **facts: Any) -> None:
     """Beside its weights, every run says how it was made; where its folders lay is nobody's business."""
     folder.mkdir(parents=True, exist_ok=True)
-    said = {k: v.name if isinstance(v, Path) else v for k, v in vars(args).items()}
-    corpus = Path(str(said.get("corpus")))
+    corpus = Path(str(getattr(args, "corpus", "")))
+    local = {
+        k for k, v in vars(args).items() if isinstance(v, Path) or (isinstance(v, str) and Path(v).is_dir())
+    }
+    said = {k: Path(v).name if k in local else v for k, v in vars(args).items()}
     if corpus.is_dir():
         recipe = read_manifest(corpus)["arguments"] if (corpus / MANIFEST).exists() else {}
         said["corpus"] = {"name": corpus.name, **recipe}

@@ -1,14 +1,16 @@
 """The drawer: a drawing, how the face is to look, how far to trust the hand → a photograph of a face.
 
-    drawing ─ unshuffle ─▶ U-Net 64² ─▶ 128² ─┬─ detail ─▶ 256² ─┬─ detail ─▶ 512²
-                           look, trust (FiLM) │ drawing again    │ drawing again
+    drawing ─ unshuffle ─▶ U-Net 64² ─▶ parts ⊗ colours + shade 128² ─▶ detail 256² ─▶ detail 512²
+                           look, trust (FiLM)  look                    drawing again   drawing again
 
 No paper's: made for drawings by hand. From pix2pix (Isola et al., arXiv 1611.07004) the paired training and
 the skips, from MSG-GAN (Karnewar & Wang, arXiv 1903.06048) a picture at every size, each the coarser one
 enlarged and added to. Colour is not in a drawing, so it is asked for; a generator that is not told has to
-average over it. What is left open is taken from the bank, looks of the people it learned from, near to what
-is given; the seed picks, so that one drawing has many faces. Trust is the skill of the hands it learned from:
-near 1 every line is obeyed, near 0 the face is plausible first.
+average over it. The net says which part of the picture each pixel belongs to, the look what colour that part
+is, and the net adds the shade: so a look is obeyed from the first steps on. What is left open is taken from
+the bank, looks of the people it learned from, near to what is given; the seed picks, so that one drawing has
+many faces. Trust is the skill of the hands it learned from: near 1 every line is obeyed, near 0 the face is
+plausible first.
 """
 
 from __future__ import annotations
@@ -28,7 +30,14 @@ if TYPE_CHECKING:
 
 GRID = 64  # of the U-Net; a picture of 128² is the coarsest made
 NEAR = 24  # of the bank's looks, how many the seed picks from when something is asked for
-# L*a*b* numbers as the network sees them
+# of sRGB over D65
+WHITE = (0.95047, 1.0, 1.08883)
+FROM_XYZ = (
+    (3.240479, -1.537150, -0.498535),
+    (-0.969256, 1.875992, 0.041556),
+    (0.055648, -0.204043, 1.057311),
+)
+# L*a*b* as the network sees it
 MIDDLE, SPREAD = (50.0, 8.0, 10.0), (22.0, 10.0, 12.0)
 
 
@@ -44,23 +53,26 @@ class Drawer(nn.Module, HubMixin):
         detail: list[int] = [24, 16],  # noqa: B006
         blocks: int = 1,
         condition: int = 96,
+        parts: int = 6,
         aspects: int = 7,
         bank: int = 512,
     ) -> None:
         super().__init__()
         sizes = [2 * GRID * 2**n for n in range(len(detail) + 1)]
-        if size not in sizes or min(*widths, *detail, condition) % 8 or min(blocks, aspects, bank) < 1:
+        small = min(blocks, parts, aspects - parts + 1, bank) < 1
+        if size not in sizes or min(*widths, *detail, condition) % 8 or small:
             raise ModelError(
                 f"got size={size}, widths={widths}, detail={detail}, condition={condition}, blocks={blocks}, "
-                f"aspects={aspects}, bank={bank}, expected a size of {sizes}, widths that are multiples of 8 "
-                "and the others ≥ 1; correct them"
+                f"parts={parts}, aspects={aspects}, bank={bank}, expected a size of {sizes}, widths that are "
+                "multiples of 8, no more parts than aspects, and the others ≥ 1; correct them"
             )
         self.size, self.aspects = size, aspects
         self.ask = nn.Sequential(
             nn.Linear(4 * aspects + 1, condition), nn.SiLU(), nn.Linear(condition, condition)
         )
         self.body = UNet(16 + 2, widths, condition, blocks)
-        self.first = nn.Sequential(nn.SiLU(), conv(widths[0], 12))
+        self.first = nn.Sequential(nn.SiLU(), conv(widths[0], 4 * (3 + parts), std=1e-2))
+        self.usual = nn.Parameter(torch.zeros(parts, 3))  # the colour of a part of which none is known
         inputs = [widths[0], *detail]
         self.detail = nn.ModuleList(
             Detail(a, 4, b, 3, condition) for a, b in zip(inputs, detail, strict=False)
@@ -96,7 +108,9 @@ class Drawer(nn.Module, HubMixin):
         coarse = functional.pixel_unshuffle(sized(drawing, 4 * GRID), 4)  # (N, 16, 64, 64)
         skips = self.body.encode(torch.cat([coarse, planes(coarse)], 1))
         x = self.body.decode(skips, asked)  # (N, w0, 64, 64)
-        made = [functional.pixel_shuffle(self.first(x), 2)]  # (N, 3, 128, 128)
+        shade, where = functional.pixel_shuffle(self.first(x), 2).split([3, len(self.usual)], 1)
+        flat = torch.einsum("nphw,npc->nchw", torch.softmax(where, 1), self._colours(look.to(drawing)))
+        made = [flat + shade]  # (N, 3, 128, 128)
         for step in self.detail:
             if made[-1].shape[-1] >= size:
                 break
@@ -104,6 +118,13 @@ class Drawer(nn.Module, HubMixin):
             x, more = step(x, seen, asked)
             made.append(doubled(made[-1]) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
         return [torch.tanh(m) for m in made]
+
+    def _colours(self, look: torch.Tensor) -> torch.Tensor:
+        """(N, parts, 3): the colour of each part, as what tanh makes it of."""
+        lab = look[:, : len(self.usual)]
+        known = lab.isfinite().all(2, keepdim=True)
+        rgb = lab_to_rgb(torch.where(known, lab, lab.new_tensor(MIDDLE)))
+        return torch.where(known, torch.atanh(0.97 * rgb), self.usual)
 
     def complete(
         self, look: torch.Tensor | None, count: int, generator: Sequence[torch.Generator] | None = None
@@ -126,6 +147,15 @@ class Drawer(nn.Module, HubMixin):
             pick = int(torch.randint(len(near), (), generator=generator[n])) if generator else 0
             chosen[n] = torch.where(asked[n].isnan(), bank[near[pick]], asked[n])
         return chosen
+
+
+def lab_to_rgb(lab: torch.Tensor) -> torch.Tensor:
+    """(..., 3) CIE L*a*b* over D65 → sRGB in [-1, 1]."""
+    y = (lab[..., 0] + 16) / 116
+    f = torch.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], -1)
+    xyz = torch.where(f > 0.2068966, f**3, (f - 16 / 116) / 7.787) * lab.new_tensor(WHITE)
+    linear = (xyz @ lab.new_tensor(FROM_XYZ).T).clamp(1e-6, 1)
+    return 2 * torch.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear) - 1
 
 
 def _told(look: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
