@@ -179,9 +179,9 @@ def score(model: Reader, faces: Faces) -> dict[str, Any]:
     out: dict[str, Any] = {}
     inner = point_weights() >= 1
     for kind, (row, pictures) in kinds.items():
-        readings = [model(to_float(some)) for some in pictures.split(64)]
-        if not readings:
+        if not len(row):
             continue
+        readings = [model(to_float(some)) for some in pictures.split(64)]
         landmarks, units, pose, confidence = (torch.cat(part) for part in zip(*readings, strict=True))
         truth = faces.landmarks[row]
         apart = (truth[:, 0] - truth[:, 1]).norm(dim=-1)[:, None]
