@@ -65,12 +65,20 @@ class Case:
         if isinstance(model, Editor):
             edit = model.edit(*inputs)
             return [edit.face, edit.source]
+        if isinstance(model, Drawer):
+            return model.levels(*inputs)
         out = model(*inputs)
         if isinstance(model, Critic):
             return [*out[0], *out[1]]
         if isinstance(model, GFPGAN):
             return [out, *model.pyramid(*inputs)]
         return list(out) if isinstance(out, tuple) else [out]
+
+
+def some_open(look: torch.Tensor) -> torch.Tensor:
+    look[:, 1:] = torch.where(torch.rand(look[:, 1:].shape[:2]) < 0.5, torch.nan, look[:, 1:, 0])[..., None]
+    look[0, :6] = torch.nan
+    return look
 
 
 def stirred(model: nn.Module) -> nn.Module:
@@ -120,8 +128,8 @@ CASES = {
     ),
     "drawer": Case(
         lambda: stirred(Drawer(size=256, widths=[8, 16], detail=[8], condition=16, bank=4)),
-        lambda n: (drawing(n, 64), torch.rand(n, 7, 3) * 60, torch.rand(n)),
-        lambda n: [(n, 3, 256, 256)],
+        lambda n: (drawing(n, 64), some_open(torch.rand(n, 7, 3) * 60), torch.rand(n)),
+        lambda n: [(n, 3, 128, 128), (n, 3, 256, 256)],
         exact=1e-5,
     ),
     "editor": Case(

@@ -125,8 +125,10 @@ def lesson(
     side, marks = both.shape[-1], faces.landmarks[goal]
     weight = torch.maximum(face_weight(marks, side), face_weight(faces.landmarks[chosen], side))
     weight = torch.where(flip < 0.5, weight.flip(-1), weight)
-    places = (face_places(marks) + 0.5) / side * 2 - 1
-    places[..., 0] = torch.where(mirrored[:, None], -places[..., 0], places[..., 0])
+    side_by_side = torch.cat([face_places(marks), marks, faces.landmarks[chosen]], 1)
+    spots = (side_by_side + 0.5) / side * 2 - 1
+    spots[..., 0] = torch.where(mirrored[:, None], -spots[..., 0], spots[..., 0])
+    places, at, was = spots.split([3, marks.shape[1], marks.shape[1]], 1)
     told = torch.rand(n, 1, generator=chance) < 0.5  # else what it reads itself, which it will have to go by
     return {
         "face": both[:, 0].contiguous(),
@@ -136,7 +138,17 @@ def lesson(
         "told": torch.where(told, units[0], torch.nan),
         "weight": weight,
         "places": places,
+        "at": at,
+        "was": was,
     }
+
+
+def way_home(flow: torch.Tensor, at: torch.Tensor, was: torch.Tensor) -> torch.Tensor:
+    """Where landmarks are known in both pictures, the flow must lead from each to where it was."""
+    said = functional.grid_sample(flow, at[:, None].to(flow), padding_mode="border", align_corners=False)
+    away = (said[:, :, 0].mT - (was - at)).abs().sum(2)
+    inside = (at.abs().amax(2) < 1) & (was.abs().amax(2) < 1)
+    return (away * inside).sum() / inside.sum().clamp(min=1)
 
 
 @torch.no_grad()
@@ -198,9 +210,10 @@ def main(argv: list[str] | None = None) -> None:
         bands = losses.laplacian_l1(edit.face.float(), true, weight)
         moved = losses.weighted_l1(edit.warped.float(), true, weight)
         units = functional.smooth_l1_loss(edit.source.float(), batch["source"], beta=0.1)
+        led = way_home(edit.flow.float(), batch["at"], batch["was"])
         smooth, new = losses.total_variation(edit.flow.float()), edit.attention.float().mean()
-        loss = 8 * l1 + 6 * bands + 4 * moved + 2 * units + 2 * smooth + 0.05 * new
-        said = {"l1": l1, "moved": moved, "units": units, "new": new}
+        loss = 8 * l1 + 6 * bands + 4 * moved + 30 * led + 2 * units + 2 * smooth + 0.05 * new
+        said = {"l1": l1, "moved": moved, "led": led, "units": units, "new": new}
 
         if step > critic_step:
             with accelerator.autocast():
