@@ -117,11 +117,12 @@ def main(argv: list[str] | None = None) -> None:
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(device)
     optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.5, 0.999))
     critic_optimizer = torch.optim.Adam(judge.parameters(), args.learning_rate, betas=(0.5, 0.999))
-    schedules = [late_linear(o, args.max_train_steps, flat=2 / 3) for o in (optimizer, critic_optimizer)]
+    schedule = late_linear(optimizer, args.max_train_steps // args.n_critic, flat=2 / 3)
+    critic_schedule = late_linear(critic_optimizer, args.max_train_steps, flat=2 / 3)
     model, critic, optimizer, critic_optimizer = accelerator.prepare(
         Painting(plain), judge, optimizer, critic_optimizer
     )
-    accelerator.register_for_checkpointing(average, *schedules)
+    accelerator.register_for_checkpointing(average, schedule, critic_schedule)
     lambda_cond, lambda_tv = LAMBDA_COND / args.train_batch_size, LAMBDA_TV * args.resolution**2
 
     start = resume(accelerator, args)
@@ -146,6 +147,7 @@ def main(argv: list[str] | None = None) -> None:
         critic_optimizer.zero_grad()
         accelerator.backward(loss_d)
         critic_optimizer.step()
+        critic_schedule.step()
         said = {"critic": loss_d, "slope": slope, "units_real": units}
 
         if step % args.n_critic == 0:
@@ -165,11 +167,10 @@ def main(argv: list[str] | None = None) -> None:
             optimizer.zero_grad()
             accelerator.backward(loss)
             optimizer.step()
+            schedule.step()
             update_average(average, plain, min(args.ema_decay, step / (step + 10)))
             said |= {"fooled": fooled, "units_fake": units, "cycle": cycle, "kept": kept, "rough": rough}
 
-        for schedule in schedules:
-            schedule.step()
         last = step == args.max_train_steps
         if values := report(accelerator, step, said, last) or values:
             bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()})

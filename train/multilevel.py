@@ -1,4 +1,4 @@
-"""Train the generator of multi-level critics on a corpus: a face → the same sitting's with another expression.
+"""Train the generator of multi-level critics on a corpus: a face → another of the same sitting.
 
     accelerate launch train/multilevel.py --corpus corpus --output_dir runs/multilevel
 

@@ -54,11 +54,12 @@ def main(argv: list[str] | None = None) -> None:
     optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.5, 0.999))
     judged = [*judge.parameters(), *back_judge.parameters()]
     critic_optimizer = torch.optim.Adam(judged, args.learning_rate, betas=(0.5, 0.999))
-    schedules = [late_linear(o, args.max_train_steps) for o in (optimizer, critic_optimizer)]
+    schedule = late_linear(optimizer, args.max_train_steps // n_critic)
+    critic_schedule = late_linear(critic_optimizer, args.max_train_steps)
     model, critic, back_critic, optimizer, critic_optimizer = accelerator.prepare(
         plain, judge, back_judge, optimizer, critic_optimizer
     )
-    accelerator.register_for_checkpointing(average, *schedules)
+    accelerator.register_for_checkpointing(average, schedule, critic_schedule)
 
     start = resume(accelerator, args)
     began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
@@ -89,6 +90,7 @@ def main(argv: list[str] | None = None) -> None:
         critic_optimizer.zero_grad()
         accelerator.backward(loss_d)
         critic_optimizer.step()
+        critic_schedule.step()
 
         if step % n_critic == 0:
             judge.requires_grad_(False)  # they only point the way now
@@ -107,11 +109,10 @@ def main(argv: list[str] | None = None) -> None:
             optimizer.zero_grad()
             accelerator.backward(loss)
             optimizer.step()
+            schedule.step()
             update_average(average, plain, min(args.ema_decay, step / (step + 10)))
             said |= {"fooled": fooled, "named_fake": named, "cycle": cycle, "back_fooled": back_fooled}
 
-        for schedule in schedules:
-            schedule.step()
         last = step == args.max_train_steps
         if values := report(accelerator, step, said, last) or values:
             bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()})
