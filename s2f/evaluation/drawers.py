@@ -76,6 +76,9 @@ def _tally(
             **measures.to_truth(made, faces.picture[rows]),
             **measures.expressed(seen, label, faces.units[rows].numpy()),
             "landmarks": measures.landmark_error(seen.landmarks, marks),
+            "landmarks, from the photograph as read": measures.landmark_error(
+                seen.landmarks, people.seen.landmarks[rows.numpy()]
+            ),
             "landmarks, from the drawing as read": measures.landmark_error(seen.landmarks, as_drawn),
             "sketch fidelity": measures.redrawn(made, given[:, 0], style.tolist()),
             **measures.looks(made, marks, faces.look[rows].numpy()),

@@ -142,6 +142,9 @@ def _tally(
             **measures.to_truth(made, faces.picture[edits.target]),
             **columns,
             "landmarks": measures.landmark_error(seen.landmarks, faces.landmarks[edits.target].numpy()),
+            "landmarks, from the photograph as read": measures.landmark_error(
+                seen.landmarks, people.seen.landmarks[edits.target]
+            ),
         }
     parts = {
         "class": np.array(CLASSES)[edits.label],
