@@ -40,7 +40,7 @@ FLOORS = [
     },
     {"pipeline", "roles"},
     {"evaluation", "publishing"},
-    {"commands"},
+    {"commands", "space"},
     {"__main__", "app", "train"},
 ]
 HEAVY = {
