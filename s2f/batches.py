@@ -36,7 +36,7 @@ class Faces:
     drawing: torch.Tensor  # (N, D, S, S) uint8, each brought into the picture's frame
     style: torch.Tensor  # (N, D) index in STYLES
     skill: torch.Tensor  # (N, D) of the hand; 1 where the drawing was extracted
-    label: torch.Tensor  # (N,) index in CLASSES
+    label: torch.Tensor  # (N,) index in CLASSES, -1 where nobody said
     intensity: torch.Tensor  # (N,)
     units: torch.Tensor  # (N, 42)
     pose: torch.Tensor  # (N, 3) yaw, pitch, roll
@@ -89,7 +89,7 @@ def read(corpus: str, split: str, size: int, *, drawings: bool = True, limit: in
         drawing=torch.from_numpy(np.array(kept["drawing"], np.uint8)) if drawings else torch.zeros(count, 0),
         style=torch.tensor(facts["sketch_style"]) if drawings else torch.zeros(count, 0),
         skill=torch.tensor(skills) if drawings else torch.zeros(count, 0),
-        label=torch.tensor(facts["expression"]),
+        label=torch.tensor([-1 if label is None else label for label in facts["expression"]]),
         intensity=torch.tensor([np.nan if i is None else i for i in facts["intensity"]]),
         units=_table(facts["action_units"], ACTION_UNITS),
         pose=_table(facts["pose"], ("yaw", "pitch", "roll")),
@@ -102,8 +102,8 @@ def read(corpus: str, split: str, size: int, *, drawings: bool = True, limit: in
     )
 
 
-def _aspects(look: dict[str, Any], image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    colours = [look.get(part) or (np.nan,) * 3 for part in PARTS[:4]]
+def _aspects(look: dict[str, Any] | None, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    colours = [(look or {}).get(part) or (np.nan,) * 3 for part in PARTS[:4]]
     scene = np.full((3, 3), np.nan) if np.isnan(landmarks).any() else measure_scene(image, landmarks)
     return np.concatenate([np.array(colours, float), scene])
 

@@ -110,9 +110,8 @@ def main(argv: list[str] | None = None) -> None:
     optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.5, 0.999))
     critic_optimizer = torch.optim.Adam(judge.parameters(), args.learning_rate, betas=(0.5, 0.999))
     schedules = [warm_cosine(o, args.max_train_steps) for o in (optimizer, critic_optimizer)]
-    model, critic, optimizer, critic_optimizer = accelerator.prepare(
-        Coding(plain), judge, optimizer, critic_optimizer
-    )
+    model, optimizer = accelerator.prepare(Coding(plain), optimizer)
+    critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
     accelerator.register_for_checkpointing(average, *schedules)
 
     start = resume(accelerator, args)

@@ -118,12 +118,13 @@ def main(argv: list[str] | None = None) -> None:
     plain = ExprGAN(args.resolution, args.width, args.latent)
     judge, z_judge = ExprGANDiscriminator(args.resolution, args.width), LatentDiscriminator(args.latent)
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(device)
-    judged = [*judge.parameters(), *z_judge.parameters()]
-    optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.5, 0.999))
-    critic_optimizer = torch.optim.Adam(judged, args.learning_rate, betas=(0.5, 0.999))
-    model, critic, z_critic, optimizer, critic_optimizer = accelerator.prepare(
-        Coding(plain), judge, z_judge, optimizer, critic_optimizer
+    optimizer, critic_optimizer, z_optimizer = (
+        torch.optim.Adam(m.parameters(), args.learning_rate, betas=(0.5, 0.999))
+        for m in (plain, judge, z_judge)
     )
+    model, optimizer = accelerator.prepare(Coding(plain), optimizer)
+    critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
+    z_critic, z_optimizer = accelerator.prepare(z_judge, z_optimizer)
     accelerator.register_for_checkpointing(average)
     second, third = (round(share * args.max_train_steps) for share in (args.encode_from, args.critic_from))
 
@@ -146,8 +147,10 @@ def main(argv: list[str] | None = None) -> None:
         loss_d = losses.log_critic(real_logit, fake_logit)
         loss_q = BLOCKS * functional.mse_loss(read_code, code)
         critic_optimizer.zero_grad()
+        z_optimizer.zero_grad()
         accelerator.backward(loss_d + loss_q + (z_loss if encode else 0 * z_loss))
         critic_optimizer.step()
+        z_optimizer.step()
 
         for one in (judge, z_judge):
             one.requires_grad_(False)  # they only point the way now

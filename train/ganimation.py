@@ -119,9 +119,8 @@ def main(argv: list[str] | None = None) -> None:
     critic_optimizer = torch.optim.Adam(judge.parameters(), args.learning_rate, betas=(0.5, 0.999))
     schedule = late_linear(optimizer, args.max_train_steps // args.n_critic, flat=2 / 3)
     critic_schedule = late_linear(critic_optimizer, args.max_train_steps, flat=2 / 3)
-    model, critic, optimizer, critic_optimizer = accelerator.prepare(
-        Painting(plain), judge, optimizer, critic_optimizer
-    )
+    model, optimizer = accelerator.prepare(Painting(plain), optimizer)
+    critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
     accelerator.register_for_checkpointing(average, schedule, critic_schedule)
     lambda_cond, lambda_tv = LAMBDA_COND / args.train_batch_size, LAMBDA_TV * args.resolution**2
 

@@ -137,9 +137,8 @@ def main(argv: list[str] | None = None) -> None:
     critic_optimizer = torch.optim.Adam(judge.parameters(), args.learning_rate, betas=(0.5, 0.999))
     schedule = late_linear(optimizer, args.max_train_steps // n_critic)
     critic_schedule = late_linear(critic_optimizer, args.max_train_steps)
-    model, critic, optimizer, critic_optimizer = accelerator.prepare(
-        plain, judge, optimizer, critic_optimizer
-    )
+    model, optimizer = accelerator.prepare(plain, optimizer)
+    critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
     accelerator.register_for_checkpointing(average, schedule, critic_schedule)
 
     start = resume(accelerator, args)

@@ -52,14 +52,16 @@ def main(argv: list[str] | None = None) -> None:
     back_judge = ReconstructionDiscriminator(args.critic_width, depth, channels)
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(device)
     optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.5, 0.999))
-    judged = [*judge.parameters(), *back_judge.parameters()]
-    critic_optimizer = torch.optim.Adam(judged, args.learning_rate, betas=(0.5, 0.999))
+    critic_optimizer = torch.optim.Adam(judge.parameters(), args.learning_rate, betas=(0.5, 0.999))
+    back_optimizer = torch.optim.Adam(back_judge.parameters(), args.learning_rate, betas=(0.5, 0.999))
     schedule = late_linear(optimizer, args.max_train_steps // n_critic)
-    critic_schedule = late_linear(critic_optimizer, args.max_train_steps)
-    model, critic, back_critic, optimizer, critic_optimizer = accelerator.prepare(
-        plain, judge, back_judge, optimizer, critic_optimizer
+    critic_schedule, back_schedule = (
+        late_linear(o, args.max_train_steps) for o in (critic_optimizer, back_optimizer)
     )
-    accelerator.register_for_checkpointing(average, schedule, critic_schedule)
+    model, optimizer = accelerator.prepare(plain, optimizer)
+    critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
+    back_critic, back_optimizer = accelerator.prepare(back_judge, back_optimizer)
+    accelerator.register_for_checkpointing(average, schedule, critic_schedule, back_schedule)
 
     start = resume(accelerator, args)
     began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
@@ -88,9 +90,12 @@ def main(argv: list[str] | None = None) -> None:
             loss_d = loss_d + LAMBDA_GP * slope
             said["slope"] = slope
         critic_optimizer.zero_grad()
+        back_optimizer.zero_grad()
         accelerator.backward(loss_d)
         critic_optimizer.step()
+        back_optimizer.step()
         critic_schedule.step()
+        back_schedule.step()
 
         if step % n_critic == 0:
             judge.requires_grad_(False)  # they only point the way now
