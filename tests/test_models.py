@@ -22,6 +22,7 @@ from s2f.models import (
     DoubleEncoder,
     Drawer,
     Editor,
+    Enhancer,
     ExprGAN,
     ExprGANDiscriminator,
     ExtendedStarGAN,
@@ -191,6 +192,11 @@ CASES = {
         lambda n: (face(n, 16),),
         lambda n: [(n, 1, 2, 2), (n, 17)],
         is_picture=False,
+    ),
+    "enhancer": Case(
+        lambda: stirred(Enhancer(size=32, widths=[6, 8], blocks=1)),
+        lambda n: (0.2 * face(n, 16),),
+        lambda n: [(n, 3, 32, 32)],
     ),
     "gfpgan": Case(
         lambda: stirred(GFPGAN(size=16, narrow=0.03125, style=8, mlp_depth=2, input_is_latent=False)),

@@ -15,6 +15,7 @@ from .critic import Critic
 from .double_encoder import DoubleEncoder
 from .drawer import Drawer
 from .editor import Editor
+from .enhancer import Enhancer
 from .exprgan import ExprGAN, ExprGANDiscriminator, LatentDiscriminator
 from .ganimation import GANimation, GANimationDiscriminator
 from .gfpgan import GFPGAN
@@ -32,6 +33,7 @@ MODELS: dict[str, type[HubMixin]] = {
     "double_encoder": DoubleEncoder,
     "drawer": Drawer,
     "editor": Editor,
+    "enhancer": Enhancer,
     "exprgan": ExprGAN,
     "ganimation": GANimation,
     "gfpgan": GFPGAN,
@@ -52,6 +54,7 @@ __all__ = [
     "DoubleEncoder",
     "Drawer",
     "Editor",
+    "Enhancer",
     "ExprGAN",
     "ExprGANDiscriminator",
     "ExtendedStarGAN",
