@@ -1,0 +1,121 @@
+"""The page's actions for programs: a file in, a signed file out. Bad input is one sentence, the next call works."""
+
+from __future__ import annotations
+
+from .. import animation
+from ..expression import Expression
+from ..image import load_image
+from ..look import Look
+from ..pipeline import FAITHFULNESS
+from ..sketch import STEPS, extract
+from .handlers import said
+from .keeping import Keeping
+from .settings import FRAMES
+from .studio import Studio, Wish, png
+
+
+class Endpoints:
+    """Each method is one named endpoint; its docstring is what its callers read."""
+
+    def __init__(self, studio: Studio, keeping: Keeping) -> None:
+        self.studio, self.keeping = studio, keeping
+
+    @said
+    def draw(
+        self,
+        drawing: str,
+        expression: str = "",
+        look: str = "",
+        faithfulness: float = FAITHFULNESS,
+        seed: int = 0,
+        enhance: bool = False,
+    ) -> tuple[str, str]:
+        """Turn a line drawing of a face into a generated photograph of that face.
+
+        Args:
+            drawing: an image file with dark lines on light paper
+            expression: none to leave it as drawn, or a text such as happy, happy:0.7, or happy:0.6+surprised:0.4
+            look: none to leave it open, or a text such as skin=tan, hair=black, eye=#6d8398
+            faithfulness: 1 follows every line, 0 makes a plausible face first
+            seed: another number, another face of the same drawing
+            enhance: whether to restore fine detail afterwards
+        Returns:
+            the face as a signed JPEG file; what was done to the drawing, in sentences
+        """
+        with open(drawing, "rb") as file:
+            page = file.read()
+        colours = tuple(sorted(Look.parse(look).colours().items()))
+        made = self.studio.face(Wish(page, colours, float(faithfulness), int(seed), STEPS))
+        image = self.studio.express(made.image, Expression.parse(expression) if expression else None)
+        if not made.by_model:
+            return str(self.keeping.put(png(image), ".png", "drawing")), made.report
+        return self._put(self.studio.restore(image) if enhance else image), made.report
+
+    @said
+    def express(self, face: str, expression: str = "happy") -> str:
+        """Give the face in a photograph, framed as /draw frames it, another expression.
+
+        Args:
+            face: an image file with one face, eyes level at 0.47 of its height
+            expression: a text such as happy, sad:0.7, happy:0.6+surprised:0.4, or neutral+AU43_L:1 for a wink
+        Returns:
+            the same person with that expression as a signed JPEG file
+        """
+        return self._put(self.studio.express(load_image(face), Expression.parse(expression)), "editor")
+
+    @said
+    def strip(self, face: str, intensity: float = 1.0) -> list[tuple[str, str]]:
+        """Show one face in all seven expressions at once, small.
+
+        Args:
+            face: an image file with one face, framed as /draw frames it
+            intensity: how strong the expressions are, 0 to 1.2
+        Returns:
+            seven signed files, each with the name of its expression
+        """
+        made = self.studio.strip(load_image(face), float(intensity))
+        return [(self._put(picture, "editor"), name) for name, picture in made.items()]
+
+    @said
+    def animate(self, face: str, expression: str = "happy", kind: str = ".mp4", frames: int = FRAMES) -> str:
+        """Move a face from rest through an expression and back.
+
+        Args:
+            face: an image file with one face at rest, framed as /draw frames it
+            expression: a text such as happy or happy:0.6+surprised:0.4
+            kind: .mp4 or .gif
+            frames: how many pictures, 25 of them a second; 4 to 75
+        Returns:
+            a signed file
+        """
+        count = min(int(frames), 75)
+        pictures = self.studio.animate(load_image(face), Expression.parse(expression), count)
+        data = animation.encode(pictures, kind, self.studio.facts("editor"))
+        return str(self.keeping.put(data, kind, "s2f-animation"))
+
+    @said
+    def restore(self, face: str) -> str:
+        """Restore the fine detail of a face.
+
+        Args:
+            face: an image file with one face, framed as /draw frames it
+        Returns:
+            the face as a signed JPEG file
+        """
+        return self._put(self.studio.restore(load_image(face)), "restorer")
+
+    @said
+    def sketch(self, photo: str, style: str = "contour") -> str:
+        """Turn a photograph into a line drawing of the same size.
+
+        Args:
+            photo: an image file
+            style: contour, pencil or edge
+        Returns:
+            the drawing as a PNG file
+        """
+        drawing = extract(load_image(photo), style)
+        return str(self.keeping.put(png(drawing, max(drawing.size)), ".png", "drawing"))
+
+    def _put(self, picture: object, *roles: str) -> str:
+        return str(self.keeping.put(self.studio.signed(picture, ".jpg", *roles), ".jpg", "face"))  # type: ignore[arg-type]

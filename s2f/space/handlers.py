@@ -1,0 +1,235 @@
+"""What the page's events call. A handler answers with a sentence where there is no face, never with a crash."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from .. import animation
+from ..errors import Cancelled, S2FError, SketchError
+from ..expression import Expression
+from ..image import load_image
+from ..look import Look
+from ..sketch import STEPS, extract
+from .keeping import Keeping
+from .parts import AS_DRAWN, PICKED
+from .settings import FRAMES, VARIATIONS
+from .shadows import shadow
+from .studio import Made, Studio, Wish, data_url, page_bytes, png, small_jpeg
+
+BEGIN = "Draw a face to begin."
+
+
+def said(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """An S2FError becomes a sentence on the page."""
+
+    @functools.wraps(handler)
+    def told(*values: Any, **named: Any) -> Any:
+        try:
+            return handler(*values, **named)
+        except Cancelled:
+            raise gr.Error("Stopped.", print_exception=False, duration=3) from None
+        except S2FError as error:
+            raise gr.Error(sentence(error), title="That did not work", print_exception=False) from error
+
+    return told
+
+
+def sentence(error: S2FError) -> str:
+    text = str(error)
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def wish_of(
+    page: str | None, look: dict[str, str] | None, faithfulness: float, seed: float, steps: Any
+) -> Wish:
+    """The page's controls as one question; colours are checked here, so that a wrong one is a sentence."""
+    colours = Look.parse({p: c for p, c in (look or {}).items() if p in PICKED}).colours()
+    chosen = tuple(step for step in STEPS if step in steps)
+    return Wish(page_bytes(page), tuple(sorted(colours.items())), float(faithfulness), int(seed or 0), chosen)
+
+
+def expression_of(
+    name: str, intensity: float, blend: dict[str, float] | None, units: dict[str, float] | None
+) -> Expression | None:
+    """The chosen class, what is blended in, and single units over it; None leaves the face as it was drawn."""
+    if name == AS_DRAWN and not blend and not units:
+        return None
+    chosen = {} if name == AS_DRAWN else {name: float(intensity)}
+    return Expression(chosen | (blend or {}), units or {})
+
+
+class Handlers:
+    """The page's side of a studio. `stops` holds the visitors who pressed Stop."""
+
+    def __init__(self, studio: Studio, keeping: Keeping) -> None:
+        self.studio, self.keeping = studio, keeping
+        self._stops: dict[str, threading.Event] = {}
+
+    def draw(
+        self, page: str, look: Any, faithfulness: float, seed: float, steps: list[str], *how: Any
+    ) -> tuple[dict[str, Any], str]:
+        """The face as all controls say now, and what the doctor did."""
+        if not page:
+            return {"src": None, "report": BEGIN}, ""
+        try:
+            wish = wish_of(page, look, faithfulness, seed, steps)
+            made, image = self._seen(wish, *how)
+        except SketchError as error:
+            return {"src": None, "keep": True, "report": f"Not a face yet: {sentence(error)}"}, ""
+        except S2FError as error:
+            return {"src": None, "keep": True, "report": sentence(error)}, ""
+        return self._shown(made, image, wish, how[0]), doctor(made)
+
+    def _seen(
+        self, wish: Wish, name: str, intensity: float, blend: Any, units: Any, enhance: bool
+    ) -> tuple[Made, Image.Image]:
+        made = self.studio.face(wish)
+        wanted = expression_of(name, intensity, blend, units) if made.by_model else None
+        image = self.studio.express(made.image, wanted)
+        return made, self.studio.restore(image) if enhance and made.by_model else image
+
+    def _shown(self, made: Made, image: Image.Image, wish: Wish, name: str) -> dict[str, Any]:
+        if not made.by_model:
+            alt, source = "Your drawing, cleaned and framed", data_url(png(image), "image/png")
+            return {
+                "src": source,
+                "alt": alt,
+                "file": "s2f-drawing.png",
+                "report": made.report,
+                "made": False,
+            }
+        return {
+            "src": data_url(self.studio.signed(image)),
+            "alt": f"A generated photograph of the face you drew, {name}",
+            "file": f"s2f-{name.replace(' ', '-')}-{wish.seed}.jpg",
+            "report": made.report,
+            "made": True,
+        }
+
+    def strip(
+        self, page: str, look: Any, faithfulness: float, seed: float, steps: list[str], intensity: float
+    ) -> dict[str, str] | None:
+        """The seven expressions of this very person; nothing where there is no face."""
+        try:
+            made = self.studio.face(wish_of(page, look, faithfulness, seed, steps))
+        except S2FError:
+            return None  # the face says why
+        if not made.by_model or self.studio.small is None:
+            return None
+        return self._thumbs(self.studio.strip(made.image, float(intensity)))
+
+    def _thumbs(self, pictures: dict[str, Image.Image]) -> dict[str, str]:
+        facts = self.studio.facts("drawer", "editor")
+        return {name: data_url(small_jpeg(picture, facts)) for name, picture in pictures.items()}
+
+    @said
+    def variations(
+        self, page: str, look: Any, faithfulness: float, seed: float, steps: list[str], request: gr.Request
+    ) -> Iterator[dict[str, str]]:
+        """Other faces of the same drawing, one after the other."""
+        wish, stop, shown = wish_of(page, look, faithfulness, seed, steps), self._fresh_stop(request), {}
+        for number, face in self.studio.variations(wish, VARIATIONS):
+            shown |= self._thumbs({f"seed {number}": face})
+            yield shown
+            if stop.is_set():
+                return
+
+    @said
+    def animate(
+        self,
+        kind: str,
+        page: str,
+        look: Any,
+        faithfulness: float,
+        seed: float,
+        steps: list[str],
+        name: str,
+        intensity: float,
+        blend: Any,
+        units: Any,
+        request: gr.Request,
+    ) -> str:
+        """A file that moves from rest through the expression and back."""
+        wanted = expression_of(name, intensity, blend, units)
+        if wanted is None:
+            raise S2FError("got a face as drawn, expected an expression to move to; choose one first")
+        stop = self._fresh_stop(request)
+        made = self.studio.face(wish_of(page, look, faithfulness, seed, steps))
+        self._need_face(made)
+        pictures = self.studio.animate(made.image, wanted, FRAMES, stop.is_set)
+        data = animation.encode(pictures, kind, self.studio.facts("drawer", "editor"))
+        return str(self.keeping.put(data, kind, "s2f-animation"))
+
+    @said
+    def compare(
+        self, page: str, look: Any, faithfulness: float, seed: float, steps: list[str], *how: Any
+    ) -> tuple[str, str]:
+        """The face before and after it is enhanced, as files."""
+        made, image = self._seen(wish_of(page, look, faithfulness, seed, steps), *how[:4], False)
+        self._need_face(made)
+        both = (image, self.studio.restore(image))
+        before, after = (self.studio.signed(one, ".jpg", "drawer", "editor", "restorer") for one in both)
+        return str(self.keeping.put(before, ".jpg", "drawn")), str(
+            self.keeping.put(after, ".jpg", "enhanced")
+        )
+
+    def sketch(self, style: str, event: gr.EventData) -> Any:
+        """A photograph, as the sketchpad sends it, as a drawing on the sketchpad."""
+        try:
+            drawing = extract(load_image(page_bytes(event.photo)), style)
+        except S2FError as error:
+            return gr.update(word=sentence(error))
+        return gr.update(value=data_url(png(drawing), "image/png"), word="")
+
+    def shadow(self, page: str) -> Any:
+        """Drawings like the one begun, to lie under it."""
+        return gr.update(shadow=data_url(png(shadow(page_bytes(page))), "image/png") if page else None)
+
+    @said
+    def load_preset(self, data: bytes | None) -> tuple[str, float, dict[str, float], dict[str, float]]:
+        """A saved expression onto the controls: its single class to the dropdown, more than one to the blend."""
+        loaded = Expression.from_json(data or b"")
+        classes, units = dict(loaded.classes), dict(loaded.units)
+        if len(classes) == 1:
+            (name, intensity), *_ = classes.items()
+            return name, intensity, {}, units
+        return AS_DRAWN, 1.0, classes, units
+
+    @said
+    def save_preset(self, name: str, intensity: float, blend: Any, units: Any) -> dict[str, str]:
+        text = (expression_of(name, intensity, blend, units) or Expression()).to_json()
+        return {"name": "s2f-expression.json", "type": "application/json", "text": text + "\n"}
+
+    def chosen(self, event: gr.EventData) -> str:
+        return str(event.name)
+
+    def chosen_seed(self, event: gr.EventData) -> int:
+        return int(str(event.name).split()[-1])
+
+    def stop(self, request: gr.Request) -> None:
+        self._stops.setdefault(str(request.session_hash), threading.Event()).set()
+
+    def leave(self, request: gr.Request) -> None:
+        """A closed page needs no flag."""
+        self._stops.pop(str(request.session_hash), None)
+
+    def _fresh_stop(self, request: gr.Request) -> threading.Event:
+        flag = self._stops[str(request.session_hash)] = threading.Event()
+        return flag
+
+    def _need_face(self, made: Made) -> None:
+        if not made.by_model:
+            raise S2FError(
+                "got no drawer in this version, expected one; set S2F_MODEL to a folder with drawer/"
+            )
+
+
+def doctor(made: Made) -> str:
+    """The doctor's report: every step, what it saw, and whether it changed anything."""
+    return "\n".join(f"- {'**Changed.**' if f.changed else 'Fine.'} {f.message}" for f in made.findings)

@@ -1,0 +1,183 @@
+"""The faces of the page: made once for all that hangs on them, marked and signed when they leave."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from .. import animation, provenance
+from ..errors import ImageError, ModelError, SketchError
+from ..expression import Expression
+from ..image import load_image, resize
+from ..pipeline import FAITHFULNESS, SketchToFace
+from ..sketch import STEPS, Finding, prepare
+from .settings import CANVAS, MAX_PAGE_BYTES
+
+REMEMBERED = 24  # faces: what the last few visitors look at, 0.8 MB each
+THUMBNAIL = 256  # pixels: what the editor computes at, and sharp on a telephone
+
+
+@dataclass(frozen=True)
+class Wish:
+    """All that a face hangs on before it takes an expression."""
+
+    drawing: bytes
+    look: tuple[tuple[str, str], ...] = ()
+    faithfulness: float = FAITHFULNESS
+    seed: int = 0
+    steps: tuple[str, ...] = STEPS
+
+
+@dataclass(frozen=True)
+class Made:
+    """A face, and what was done to its drawing. Without a drawer the picture is the drawing made ready."""
+
+    image: Image.Image
+    findings: tuple[Finding, ...]
+    by_model: bool
+
+    @property
+    def report(self) -> str:
+        return " ".join(str(finding) for finding in self.findings if finding.changed)
+
+
+class Studio:
+    """One pipeline for all visitors. An answer hangs on the question alone, so that nobody sees another's."""
+
+    def __init__(self, pipe: SketchToFace | None) -> None:
+        self.pipe = pipe
+        self.small = SketchToFace(editor=pipe.editor, size=THUMBNAIL) if pipe and pipe.editor else None
+        self._faces: OrderedDict[Wish, Made] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def face(self, wish: Wish) -> Made:
+        """The face of a drawing, from memory if it was asked for lately."""
+        with self._lock:
+            if wish in self._faces:
+                self._faces.move_to_end(wish)
+                return self._faces[wish]
+        made = self._draw(wish)
+        with self._lock:
+            self._faces[wish] = made
+            while len(self._faces) > REMEMBERED:
+                self._faces.popitem(last=False)
+        return made
+
+    def forget(self) -> None:
+        with self._lock:
+            self._faces.clear()
+
+    def _draw(self, wish: Wish) -> Made:
+        if self.pipe is None or self.pipe.drawer is None:
+            sketch = prepare(wish.drawing, steps=wish.steps)
+            return Made(sketch.image, sketch.report, by_model=False)
+        result = self.pipe(
+            wish.drawing,
+            look=dict(wish.look) or None,
+            faithfulness=wish.faithfulness,
+            seed=wish.seed,
+            prepare_steps=wish.steps,
+        )
+        return Made(result.face, result.sketch.report, by_model=True)
+
+    def express(
+        self, face: Image.Image, expression: Expression | None, cancel: Callable[[], bool] | None = None
+    ) -> Image.Image:
+        """The face with an expression, or as it is if none is asked for."""
+        return face if expression is None else self._editing().express(face, expression, cancel=cancel)
+
+    def strip(
+        self, face: Image.Image, intensity: float, cancel: Callable[[], bool] | None = None
+    ) -> dict[str, Image.Image]:
+        """The seven expressions of one face, small."""
+        self._editing()
+        assert self.small is not None
+        return self.small.strip(face, intensity=intensity, cancel=cancel)
+
+    def restore(self, face: Image.Image) -> Image.Image:
+        from ..roles import Work, restore
+
+        if self.pipe is None or self.pipe.restorer is None:
+            raise ModelError(
+                "got no restorer in this version, expected one to enhance with; untick Enhance, or set S2F_MODEL "
+                "to a folder with restorer/"
+            )
+        picture = resize(load_image(face), self.pipe.size)
+        return restore(self.pipe.restorer, [picture], Work(self.pipe.device, self.pipe.dtype))[0]
+
+    def variations(self, wish: Wish, count: int) -> Iterator[tuple[int, Image.Image]]:
+        """(seed, face) for the seeds that follow."""
+        for seed in range(wish.seed + 1, wish.seed + 1 + count):
+            yield seed, self.face(replace(wish, seed=seed)).image
+
+    def animate(
+        self,
+        face: Image.Image,
+        expression: Expression,
+        count: int,
+        cancel: Callable[[], bool] | None = None,
+    ) -> list[Image.Image]:
+        """The pictures of one round from rest through the expression and back."""
+        pipe = self._editing()
+
+        def express(wanted: list[Expression]) -> list[Image.Image]:
+            return [*pipe.strip(face, {str(n): e for n, e in enumerate(wanted)}, cancel=cancel).values()]
+
+        return animation.frames(resize(face, pipe.size), express, expression, count=count)
+
+    def facts(self, *roles: str) -> provenance.Facts:
+        return provenance.Facts.of(**{role: getattr(self.pipe, role, None) for role in roles})
+
+    def signed(self, image: Image.Image, suffix: str = ".jpg", *roles: str) -> bytes:
+        """The file of a picture that models made: marked in its pixels, signed in its notes."""
+        facts = self.facts(*(roles or ("drawer", "editor")))
+        return provenance.encode(provenance.mark(image, facts), suffix, facts)
+
+    def _editing(self) -> SketchToFace:
+        if self.pipe is None or self.pipe.editor is None:
+            raise ModelError(
+                "got no editor in this version, expected one to change expressions with; set S2F_MODEL to a "
+                "folder with editor/"
+            )
+        return self.pipe
+
+
+def page_bytes(address: str | None) -> bytes:
+    """The picture in a data URL of the sketchpad."""
+    if not address:
+        raise SketchError("got an empty page, expected a drawing; draw a face first")
+    head, _, body = address.partition(",")
+    if (
+        not head.startswith("data:image/")
+        or not head.endswith(";base64")
+        or len(body) > MAX_PAGE_BYTES * 4 // 3
+    ):
+        raise ImageError("got a page that is no picture of a sensible size, expected a PNG; draw on the page")
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        raise ImageError("got a page that cannot be decoded, expected a PNG; draw on the page") from None
+
+
+def data_url(data: bytes, kind: str = "image/jpeg") -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def png(image: Image.Image, size: int = CANVAS) -> bytes:
+    """A drawing as the sketchpad takes it."""
+    file = io.BytesIO()
+    picture = image.convert("L")
+    picture.thumbnail((size, size), Image.Resampling.LANCZOS)
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def small_jpeg(image: Image.Image, facts: provenance.Facts, side: int = THUMBNAIL) -> bytes:
+    """A thumbnail, signed as all that leaves."""
+    return provenance.encode(provenance.mark(resize(image, side), facts), ".jpg", facts)
