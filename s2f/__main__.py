@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import animate, corpus, evaluate, pictures, verify
+from .commands import animate, corpus, evaluate, gallery, pictures, publish, verify
 from .commands.files import Parser
 from .errors import S2FError
 
@@ -34,7 +34,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"s2f {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    for module in (pictures, animate, corpus, evaluate, verify):
+    for module in (pictures, animate, corpus, evaluate, gallery, verify, publish):
         module.add_commands(commands)
     return parser
 

@@ -23,7 +23,7 @@ from .modelfile import (
     weights_of,
     write_whole,
 )
-from .snapshot import Snapshot, TransportError, explain, snapshot
+from .snapshot import Snapshot, TransportError, explain_push, snapshot
 
 if TYPE_CHECKING:
     import torch
@@ -135,7 +135,8 @@ class HubMixin(PyTorchModelHubMixin, library_name="s2f", tags=["s2f"], model_car
         path = _weights(source, subfolder, force_download)
         model: Any = load_module(path, lambda: cls(**arguments))  # type: ignore[type-var]
         model.origin = _origin(source, path, name)
-        source.remember()
+        if source is not path_or_repo:  # who resolved it knows when all that it is for is there
+            source.remember()
         try:
             return model.to(map_location)
         except (RuntimeError, AssertionError) as error:
@@ -172,7 +173,7 @@ class HubMixin(PyTorchModelHubMixin, library_name="s2f", tags=["s2f"], model_car
         try:
             return super().push_to_hub(repo_id, model_card_kwargs=card, **options)
         except (TransportError, OSError, ValueError, RuntimeError) as error:
-            raise explain(error, f"a push to {repo_id}") from error
+            raise explain_push(error, repo_id, "the model is as it was") from error
 
     @classmethod
     def _from_pretrained(cls, *_: Any, **__: Any) -> NoReturn:

@@ -122,6 +122,7 @@ class SketchToFace:
             for role in found:
                 if models[role] is None:
                     models[role] = load_model(source, subfolder=role)
+            source.remember()
         for role, model in models.items():
             if isinstance(model, str | Path):
                 models[role] = load_model(model, revision=None if path_or_repo else revision, **fetch)

@@ -69,6 +69,36 @@ def explain(error: BaseException, wanted: str) -> ModelError:
     return ModelError(f"got {said[0]} for {wanted}, expected {said[1]}")
 
 
+PUSHES = {
+    401: ("not signed in", "a token; run `hf auth login`"),
+    403: ("forbidden", "a token that may write there; make one for it, or name a repository of your own"),
+    404: ("not found", "a repository and branch that exist; check their names and your token"),
+    409: ("a conflict", "one upload at a time; wait for the other one"),
+    412: ("somebody published meanwhile", "the commit that was seen there before; look at the newer one"),
+    413: ("too large", "smaller files; leave some out"),
+    429: ("too many requests", "an answer; wait a few minutes"),
+}
+
+
+def explain_push(error: BaseException, repo: str, kept: str) -> ModelError:
+    """Why an upload failed, what there is left of it, and how to go on."""
+    if isinstance(error, RuntimeError) and error.__cause__ is not None:
+        error = error.__cause__  # the client wraps what it met
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
+    if status in PUSHES or status >= 500:
+        what, expected = PUSHES.get(status, ("its own fault", "an answer; wait a little"))
+        said = f"the Hub's {status} ({what})"
+    elif _is_outage(error):
+        said, expected = f"no connection ({type(error).__name__})", "the Hub's answer; check the network"
+    else:
+        reason = " ".join(str(error).split())[:200]
+        said, expected = f"{type(error).__name__} ({reason})", "files and a Hub that can be read; check both"
+    return ModelError(
+        f"got {said} for a push to {repo}, expected {expected}, then run the same again: {kept}, the "
+        "Hub shows no half of it, and what has been uploaded is not sent twice"
+    )
+
+
 def _safe_name(name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in name or ":" in name:

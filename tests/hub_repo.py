@@ -9,7 +9,7 @@ from typing import Any
 
 DATE = "2024-01-01T00:00:00.000Z"
 KINDS = {"models": "", "datasets": "datasets/"}
-LARGE = (".safetensors", ".parquet", ".bin", ".arrow")
+LARGE = (".safetensors", ".parquet", ".bin", ".arrow", ".png", ".jpg")
 
 
 def oid_of(data: bytes) -> str:
@@ -38,6 +38,7 @@ class Repo:
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
+    private: bool = False
 
     def add(self, files: dict[str, bytes], revision: str = "main", message: str = "") -> str:
         self.messages.append(message)
@@ -46,6 +47,12 @@ class Repo:
         self.commits[sha] = files
         self.refs[revision] = sha
         return sha
+
+    def propose(self, sha: str) -> str:
+        """A pull request's branch, which starts where the one it is for stands."""
+        name = f"refs/pr/{1 + sum(ref.startswith('refs/pr/') for ref in self.refs)}"
+        self.refs[name] = sha
+        return name
 
     def resolve(self, revision: str) -> str | None:
         sha = self.refs.get(revision, revision)
@@ -56,12 +63,15 @@ class Repo:
         siblings = []
         for path, data in sorted(self.commits[sha].items()):
             entry = describe(path, data)
-            siblings.append({"rfilename": path, "size": entry["size"], "blobId": entry["oid"]})
+            sibling = {"rfilename": path, "size": entry["size"], "blobId": entry["oid"]}
+            if "lfs" in entry:
+                sibling["lfs"] = {"sha256": entry["lfs"]["oid"], "size": len(data), "pointerSize": 130}
+            siblings.append(sibling)
         info = {
             "_id": "0" * 24,
             "id": self.name,
             "sha": sha,
-            "private": False,
+            "private": self.private,
             "gated": False,
             "disabled": False,
         }

@@ -236,7 +236,8 @@ class HubServer:
         url = {"url": f"{self.url}/{KINDS[kind]}{name}"}
         if (kind, name) in self.repos:
             return reply(url | {"error": "You already created this repo"}, 409)
-        repo = self.repos[kind, name] = Repo(kind, name)
+        private = wanted.get("visibility") == "private"
+        repo = self.repos[kind, name] = Repo(kind, name, private=private)
         repo.add({".gitattributes": b""}, message="initial commit")
         return reply(url)
 
@@ -305,6 +306,8 @@ class HubServer:
             ]
             return reply({"files": modes, "commitOid": sha})
         if verb == "commit":
+            if query.get("create_pr") == ["1"]:
+                return self._commit(repo, repo.propose(sha), files, body)
             return self._commit(repo, revision, files, body)
         if verb == "tree":
             recursive = query.get("recursive", ["false"])[0].lower() == "true"
@@ -335,7 +338,9 @@ class HubServer:
                 after = {p: d for p, d in after.items() if not p.startswith(value["path"].rstrip("/") + "/")}
         sha = repo.add(after, revision, message)
         url = f"{self.url}/{KINDS[repo.kind]}{repo.name}/commit/{sha}"
-        return reply({"success": True, "commitUrl": url, "commitOid": sha})
+        proposed = f"{self.url}/{repo.name}/discussions/{revision.removeprefix('refs/pr/')}"
+        more = {"pullRequestUrl": proposed} if revision.startswith("refs/pr/") else {}
+        return reply({"success": True, "commitUrl": url, "commitOid": sha} | more)
 
     def _resolve(self, repo: Repo | None, revision: str, file: str) -> Answer:
         if repo is None:

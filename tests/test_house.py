@@ -37,9 +37,11 @@ FLOORS = [
         "jitter",
         "gallery",
         "animation",
+        "publishing",
+        "export",
     },
     {"pipeline", "roles"},
-    {"evaluation", "publishing"},
+    {"evaluation"},
     {"commands", "space"},
     {"__main__", "app", "train"},
 ]

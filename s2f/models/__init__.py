@@ -97,4 +97,7 @@ def load_model(
     known = {model.__name__: model for model in MODELS.values()}
     if name not in known:
         raise ModelError(f"got a {name} in {source}, expected one of {', '.join(known)}; update s2f")
-    return known[name].from_pretrained(source, subfolder=subfolder, map_location=map_location)
+    model = known[name].from_pretrained(source, subfolder=subfolder, map_location=map_location)
+    if source is not path_or_repo:
+        source.remember()
+    return model
