@@ -15,14 +15,19 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable
+import time
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
 from hub_repo import KINDS, Repo, blob_of, is_large, oid_of, tree
+from huggingface_hub import constants
 
 
 @dataclass(frozen=True)
@@ -359,3 +364,23 @@ class HubServer:
         # Another host name, as the real store is another host: the client must not send its token there.
         headers |= {"Location": f"http://localhost:{self.port}/store/{oid}", "X-Linked-Etag": f'"{oid}"'}
         return Answer(302, b"", headers | {"X-Linked-Size": str(len(data)), "ETag": f'"{blob_of(data)}"'})
+
+
+@contextmanager
+def hub_here(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[HubServer]:
+    """A hub that this process's client talks to, with a cache of its own.
+
+    The client reads its settings at import: here they are changed where it keeps them; it never waits.
+    """
+    with HubServer() as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "cache"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setenv("HF_TOKEN", "hf_test")
+        hasty = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
+        monkeypatch.setattr("huggingface_hub.utils._http.time", hasty)
+        monkeypatch.setattr("huggingface_hub.file_download.time", hasty)
+        yield server

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 import types
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from hub_server import HubServer
+from hub_server import HubServer, hub_here
 from huggingface_hub import constants
 
 import s2f.snapshot
@@ -40,18 +39,7 @@ def contents(models: list[Pix2Pix], tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
-    """The client reads its settings at import: here they are changed where it keeps them; it never waits."""
-    with HubServer() as server:
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setenv("HF_TOKEN", "hf_test")
-        hasty = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
-        monkeypatch.setattr("huggingface_hub.utils._http.time", hasty)
-        monkeypatch.setattr("huggingface_hub.file_download.time", hasty)
+    with hub_here(monkeypatch, tmp_path) as server:
         yield server
 
 
