@@ -19,7 +19,7 @@ from s2f.models.alexnet import AlexNet
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p = parser(__doc__)
-    p.set_defaults(width=48, resolution=112, max_train_steps=4000, learning_rate=5e-4)
+    p.set_defaults(width=48, resolution=112, max_train_steps=2000, learning_rate=5e-4)
     p.add_argument("--hidden", type=int, default=768)
     return p.parse_args(argv)
 

@@ -9,7 +9,7 @@ Original code: code.google.com/p/cuda-convnet (BSD); written anew from the paper
 Our deviations:
 - Faces of 112 pixels instead of 224, half the channels (w = 48 where the paper has 96) and 768 hidden units
   instead of 4096, so that its weights are 1.9 M numbers instead of 58 M.
-- GroupNorm of one group after every convolution, where the paper normalises twice over neighbouring channels:
+- BatchNorm after every convolution, where the paper normalises twice over neighbouring channels:
   a few thousand faces without pretraining are hardly learned from otherwise. Weights start as He et al.
   (2015) scale them.
 - One tower: the paper's two stood on two cards.
@@ -47,7 +47,7 @@ class AlexNet(nn.Module, HubMixin):
         self.conv4 = nn.Conv2d(widest, widest, 3, padding=1)
         self.conv5 = nn.Conv2d(widest, wide, 3, padding=1)
         widths = (width, wide, widest, widest, wide)
-        self.norm1, self.norm2, self.norm3, self.norm4, self.norm5 = (nn.GroupNorm(1, w) for w in widths)
+        self.norm1, self.norm2, self.norm3, self.norm4, self.norm5 = (nn.BatchNorm2d(w) for w in widths)
         side = (size - 7) // 4 + 1  # after conv1, then three times pooled by 3 with stride 2
         for _ in range(3):
             side = (side - 3) // 2 + 1

@@ -3,7 +3,7 @@
 Trained as in CosFace: Large Margin Cosine Loss for Deep Face Recognition, Wang, Wang, Zhou, Ji, Gong, Zhou,
 Li & Liu, CVPR 2018, arXiv 1801.09414; written anew from the paper, over a residual network of our own.
 
-    face 3 ─ inner face ─ oval ─ conv w ↓ ─ w ↓ ─ 2w ↓ ─ 4w ↓ ─ 8w ↓ ─ linear ─ direction 128
+    face 3 ─ inner face ─ oval ─ conv w ↓ ─ w ↓ ─ 2w ↓ ─ 4w ↓ ─ 8w ↓ ─ linear ─ centre ─ direction 128
                                                   └ mean    └ mean   └ mean ─ features 14w
 
 Our deviations:
@@ -27,7 +27,7 @@ from .inner import inner_face
 class Identity(nn.Module, HubMixin):
     """The judge of identity: face (N, 3, H, W) → unit vectors (N, embedding)."""
 
-    def __init__(self, width: int = 24, size: int = 112, embedding: int = 128) -> None:
+    def __init__(self, width: int = 24, size: int = 96, embedding: int = 128) -> None:
         super().__init__()
         if width < 8 or width % 8 or size < 32 or size % 16 or embedding < 2:
             raise ModelError(
@@ -44,20 +44,21 @@ class Identity(nn.Module, HubMixin):
             side = (side + 1) // 2
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(8 * w * side**2, embedding)
+        self.centre = nn.BatchNorm1d(embedding, affine=False)  # what all faces have in common is nobody's
 
     def forward(self, face: torch.Tensor) -> torch.Tensor:
         x = inner_face(face, self.size)
         x = x * oval(self.size).to(x)
-        x = self.deep(self.middle(self.shallow(self.stem(x))))  # (N, 8w, 4, 4) of 112 pixels
-        return functional.normalize(self.head(self.dropout(x.flatten(1))))  # (N, embedding)
+        x = self.deep(self.middle(self.shallow(self.stem(x))))  # (N, 8w, 3, 3) of 96 pixels
+        return functional.normalize(self.centre(self.head(self.dropout(x.flatten(1)))))  # (N, embedding)
 
     def features(self, face: torch.Tensor) -> torch.Tensor:
         """(N, 14w) of the whole frame."""
         sides = (self.size, self.size)
         if face.shape[-2:] != sides:
             face = functional.interpolate(face, sides, mode="bilinear", antialias=True, align_corners=False)
-        shallow = self.shallow(self.stem(face))  # (N, 2w, 14, 14)
-        middle = self.middle(shallow)  # (N, 4w, 7, 7)
+        shallow = self.shallow(self.stem(face))  # (N, 2w, 12, 12)
+        middle = self.middle(shallow)  # (N, 4w, 6, 6)
         return torch.cat([x.mean((2, 3)) for x in (shallow, middle, self.deep(middle))], 1)
 
 
