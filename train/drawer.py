@@ -12,11 +12,9 @@ import argparse
 import copy
 import logging
 import time
-from pathlib import Path
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.utils import set_seed
+from accelerate import DistributedDataParallelKwargs
 from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -24,49 +22,34 @@ from tqdm import tqdm
 from s2f import losses
 from s2f.batches import Faces, face_places, face_weight, nudged, read, to_float
 from s2f.errors import S2FError
-from s2f.image import grid, to_pil
 from s2f.models import Critic, Drawer
 from s2f.training import (
-    check_finite,
+    begin,
+    common_flags,
+    contact_sheet,
     epoch_batches,
-    find_checkpoint,
+    finish,
+    report,
+    resume,
     save_checkpoint,
-    step_of,
     update_average,
     warm_cosine,
-    write_arguments,
 )
-
-logger = logging.getLogger("s2f.train.drawer")
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--corpus", required=True, help="folder or repository of a corpus")
-    p.add_argument("--output_dir", type=Path, required=True)
+    p = common_flags(__doc__)
     p.add_argument("--init", help="folder or repository of a drawer to go on from")
-    p.add_argument("--resolution", type=int, default=256, help="of the finest level trained")
     p.add_argument("--size", type=int, default=512, help="of the pictures the drawer makes")
     p.add_argument("--widths", type=int, nargs="+", default=[48, 96, 160, 224])
     p.add_argument("--critic_width", type=int, default=64)
-    p.add_argument("--train_batch_size", type=int, default=8, help="over all processes")
-    p.add_argument("--max_train_steps", type=int, default=6000)
     p.add_argument(
         "--critic_from", type=float, default=0.15, help="share of the steps before the critic joins"
     )
-    p.add_argument("--learning_rate", type=float, default=6e-4)
     p.add_argument("--critic_learning_rate", type=float, default=4e-4)
     p.add_argument("--freehand", type=float, default=0.6, help="share of drawings by hand")
-    p.add_argument("--ema_decay", type=float, default=0.998)
-    p.add_argument("--mixed_precision", choices=("no", "bf16", "fp16"), default="no")
-    p.add_argument("--checkpointing_steps", type=int, default=500)
-    p.add_argument("--checkpoints_total_limit", type=int, default=2)
-    p.add_argument("--resume_from_checkpoint", help="latest, or a checkpoint folder")
-    p.add_argument("--validation_steps", type=int, default=500, help="a contact sheet every so often")
-    p.add_argument("--train_samples", type=int, help="read this many rows only")
-    p.add_argument("--report_to", default=None, help="tensorboard or wandb")
-    p.add_argument("--push_to_hub", metavar="ORG/NAME", help="publish the result there")
-    p.add_argument("--seed", type=int, default=0)
+    p.set_defaults(resolution=256, train_batch_size=8, max_train_steps=6000, ema_decay=0.998)
+    p.set_defaults(learning_rate=6e-4)
     return p.parse_args(argv)
 
 
@@ -154,16 +137,8 @@ def sheet(model: Drawer, faces: Faces, resolution: int, device: torch.device) ->
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    accelerator = Accelerator(
-        mixed_precision=args.mixed_precision,
-        log_with=args.report_to,
-        project_dir=args.output_dir,
-        # below its full size the drawer's finest levels rest
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
-    set_seed(args.seed)
-    if args.report_to:
-        accelerator.init_trackers("s2f-drawer", {k: str(v) for k, v in vars(args).items()})
+    # below its full size the drawer's finest levels rest
+    accelerator = begin(args, "drawer", DistributedDataParallelKwargs(find_unused_parameters=True))
     data = read(args.corpus, "train", args.resolution, limit=args.train_samples)
     data = data.where(~data.real)
     shown = read(args.corpus, "validation", args.resolution)
@@ -185,13 +160,10 @@ def main(argv: list[str] | None = None) -> None:
     )
     accelerator.register_for_checkpointing(average, schedule, critic_schedule)
 
-    start = 0
-    if found := find_checkpoint(args.output_dir, args.resume_from_checkpoint):
-        accelerator.load_state(str(found))
-        start = step_of(found)
-    write_arguments(args.output_dir, args)
+    start = resume(accelerator, args)
     began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
+    values: dict[str, float] = {}
     batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
     for step, chosen in zip(range(start + 1, args.max_train_steps + 1), batches, strict=False):
         chance = torch.Generator().manual_seed(args.seed * 7_368_787 + step)  # the step decides what is seen
@@ -229,32 +201,19 @@ def main(argv: list[str] | None = None) -> None:
         optimizer.step()
         schedule.step()
         update_average(average, plain, min(args.ema_decay, step / (step + 10)))
-        if step % 20 == 0 or step == args.max_train_steps:
-            values = {k: accelerator.gather(v.detach()[None]).mean().item() for k, v in said.items()}
-            check_finite(step, **values)
-            accelerator.log(values | {"learning_rate": schedule.get_last_lr()[0]}, step)
+        last = step == args.max_train_steps
+        if values := report(accelerator, step, said, last) or values:
             bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()})
         if step % args.checkpointing_steps == 0:
             save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
-        if accelerator.is_main_process and (
-            step % args.validation_steps == 0 or step == args.max_train_steps
-        ):
-            pictures = to_pil(torch.stack(sheet(average, shown, args.resolution, accelerator.device)))
-            (args.output_dir / "samples").mkdir(exist_ok=True)
-            grid(pictures, columns=8).save(args.output_dir / "samples" / f"{step:06d}.png")
+        if accelerator.is_main_process and (last or step % args.validation_steps == 0):
+            contact_sheet(
+                args.output_dir, step, sheet(average, shown, args.resolution, accelerator.device), 8
+            )
         bar.update()
     bar.close()
-
-    if accelerator.is_main_process:
-        average.save_pretrained(args.output_dir, dtype=torch.float16)
-        seen = args.max_train_steps * args.train_batch_size
-        minutes = round((time.monotonic() - began) / 60, 1)
-        write_arguments(
-            args.output_dir, args, images_seen=seen, minutes=minutes, people=len(data.person.unique())
-        )
-        if args.push_to_hub:
-            average.push_to_hub(args.push_to_hub)
-    accelerator.end_training()
+    minutes = round((time.monotonic() - began) / 60, 1)
+    finish(accelerator, args, average, minutes=minutes, people=len(data.person.unique()), losses=values)
 
 
 if __name__ == "__main__":
