@@ -177,7 +177,8 @@ def begin(args: argparse.Namespace, name: str, *handlers: Any) -> Accelerator:
 
 def resume(accelerator: Accelerator, args: argparse.Namespace) -> int:
     """The step of the checkpoint that was asked for, its state in place; 0 where there is none."""
-    write_arguments(args.output_dir, args)
+    if accelerator.is_main_process:
+        write_arguments(args.output_dir, args)
     found = find_checkpoint(args.output_dir, args.resume_from_checkpoint)
     if found is None:
         return 0
@@ -239,7 +240,7 @@ def write_arguments(folder: Path, args: argparse.Namespace, **facts: Any) -> Non
         recipe = read_manifest(corpus)["arguments"] if (corpus / MANIFEST).exists() else {}
         said["corpus"] = {"name": corpus.name, **recipe}
     text = json.dumps(said | facts, indent=2)
-    aside = folder / ".training.json"
+    aside = folder / f".training.{os.getpid()}.json"  # several processes may say it at once
     aside.write_text(text + "\n", encoding="utf-8")
     aside.replace(folder / "training.json")
 
