@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no request leaves this machine
 
@@ -16,18 +18,24 @@ from s2f.expression import CLASSES, MAX_INTENSITY
 from s2f.pipeline import FAITHFULNESS, SketchToFace
 from s2f.sketch import EXTRACTED, STEPS
 from s2f.space import parts, words
+from s2f.space.album import Album
 from s2f.space.endpoints import Endpoints
 from s2f.space.handlers import Handlers
 from s2f.space.keeping import Keeping
 from s2f.space.settings import FRAMES, MAX_UPLOAD_BYTES, MAX_UPLOAD_PIXELS, Settings
 from s2f.space.studio import Studio
 
-# Gradio decodes some uploads before a handler sees them: a small file that claims a huge picture must stop there.
+# Gradio decodes some uploads before a handler sees them: a small file of a huge picture must stop there.
 Image.MAX_IMAGE_PIXELS = MAX_UPLOAD_PIXELS
-MODEL = {"concurrency_id": "model", "concurrency_limit": 1}  # one model in memory, one visitor at a time
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUIET: dict[str, Any] = PRIVATE | {"show_progress": "hidden"}
+MODEL: dict[str, Any] = {
+    "concurrency_id": "model",
+    "concurrency_limit": 1,
+}  # one model, one visitor at a time
 
 
-def page(studio: Studio, keeping: Keeping) -> gr.Blocks:
+def page(studio: Studio, keeping: Keeping, album: Callable[[Handlers], Album] | None = None) -> gr.Blocks:
     """Everything a visitor sees."""
     desk = Handlers(studio, keeping)
     with gr.Blocks(title="s2f: draw a face", delete_cache=(60, int(keeping.seconds))) as demo:
@@ -35,38 +43,43 @@ def page(studio: Studio, keeping: Keeping) -> gr.Blocks:
         if studio.pipe is None:
             parts.text(words.NO_MODEL)
         with gr.Tab("Draw"):
-            draw_tab(desk)
+            controls, save = draw_tab(desk)
+        with gr.Tab("Photo"):
+            photo_tab(desk)
+        if album is not None:
+            gallery(demo, album(desk), controls, save)
         parts.text(words.notes(keeping.seconds))
         programs(Endpoints(studio, keeping))
         demo.unload(desk.leave)
     return demo
 
 
-def draw_tab(desk: Handlers) -> None:
+def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
     """The drawing on the left, its face on the right, everything else below or folded away."""
     with gr.Row(equal_height=False, elem_classes=["s2f-screen"]):
         with gr.Column(min_width=320):
             pad = parts.sketchpad()
-            with gr.Column(elem_classes=["s2f-card"]):
-                look = parts.look()
-                faithfulness = gr.Slider(
-                    0, 1, FAITHFULNESS, step=0.05, label=words.FAITHFULNESS, info=words.FAITHFULNESS_INFO
-                )
         with gr.Column(min_width=320):
             face = parts.face()
             strip = parts.strip()
-            with gr.Row(elem_classes=["s2f-card"]):
-                name = gr.Dropdown(
-                    [parts.AS_DRAWN, *CLASSES], value=parts.AS_DRAWN, label="Expression", min_width=120
-                )
-                intensity = gr.Slider(0, MAX_INTENSITY, 1, step=0.05, label="Intensity", min_width=120)
-                enhance = gr.Checkbox(label="Enhance (GFPGAN)", min_width=120)
-    with gr.Accordion("Advanced", open=False):
-        with gr.Tab("Blend and muscles"):
-            blend = parts.blend()
-            units = parts.units()
+    with gr.Row(equal_height=True, elem_classes=["s2f-screen"]):
+        with gr.Column(min_width=320, elem_classes=["s2f-card"]):
+            look = parts.look()
+        with gr.Column(min_width=320, elem_classes=["s2f-card"]):
             with gr.Row():
-                save = gr.Button("Save as preset", size="sm")
+                name = gr.Dropdown(
+                    [parts.AS_DRAWN, *CLASSES], value=parts.AS_DRAWN, label="Expression", min_width=130
+                )
+                intensity = gr.Slider(0, MAX_INTENSITY, 1, step=0.05, label="Intensity", min_width=130)
+            faithfulness = gr.Slider(0, 1, FAITHFULNESS, step=0.05, label=words.FAITHFULNESS)
+            with gr.Row():
+                enhance = gr.Radio(parts.ENHANCE, value=parts.PLAIN, label="Enhance")
+                save = gr.Button("Save to my gallery", visible=False, size="sm", min_width=120)
+    with gr.Accordion("Advanced", open=False, elem_classes=["s2f-advanced"]):
+        with gr.Tab("Blend and muscles"):
+            blend, units = parts.blend(), parts.units()
+            with gr.Row():
+                keep = gr.Button("Save as preset", size="sm")
                 load = gr.UploadButton("Load a preset", file_types=[".json"], type="binary", size="sm")
             kept = parts.keep()
         with gr.Tab("Seed and variations"):
@@ -75,9 +88,7 @@ def draw_tab(desk: Handlers) -> None:
             others = parts.thumbs("Variations")
         with gr.Tab("Drawing doctor"):
             steps = gr.CheckboxGroup(list(STEPS), value=list(STEPS), label="What may be mended")
-            style = gr.Radio(
-                list(EXTRACTED), value="contour", label="Photographs become drawings in this style"
-            )
+            style = gr.Radio(list(EXTRACTED), value="contour", label="How photographs become drawings")
             findings = gr.Markdown(words.NO_FINDINGS)
         with gr.Tab("Before and after"):
             compare = gr.Button("Enhance and compare")
@@ -87,45 +98,106 @@ def draw_tab(desk: Handlers) -> None:
             with gr.Row():
                 animate = gr.Button("Make an animation")
                 stop = gr.Button("Stop", variant="stop")
-            moving = gr.File(label="The animation")
+            video = gr.Video(label="The animation", autoplay=True, loop=True, height=360)
+            moving = gr.Image(label="The animation", type="filepath", height=360, visible=False)
 
     drawing = [pad, look, faithfulness, seed, steps]
     how = [name, intensity, blend, units, enhance]
     live = [pad.input, look.input, faithfulness.input, seed.change, steps.input]
     live += [name.change, intensity.input, blend.input, units.input, enhance.input]
-    drawn = gr.on(
-        live,
-        desk.draw,
-        [*drawing, *how],
-        [face, findings],
-        trigger_mode="always_last",  # the newest stroke wins
-        show_progress="hidden",
-        api_visibility="private",
-        **MODEL,
-    )
-    drawn.then(
-        desk.strip,
-        [*drawing, intensity],
-        strip,
+    newest: dict[str, Any] = QUIET | MODEL | {"trigger_mode": "always_last"}  # the newest stroke wins
+    drawn = gr.on(live, desk.draw, [*drawing, *how], [face, findings], **newest)
+    drawn.then(desk.strip, [*drawing, intensity], strip, **newest)
+    name.change(None, name, strip, js=words.JS_CHOSEN, **PRIVATE)
+    strip.select(desk.chosen, None, name, queue=False, **QUIET)
+    pad.photo(desk.sketch, style, pad, **QUIET, **MODEL)
+    pad.shadow(desk.shadow, pad, pad, queue=False, trigger_mode="always_last", **QUIET)
+    keep.click(desk.save_preset, how[:4], kept, queue=False, **PRIVATE)
+    load.upload(desk.load_preset, load, how[:4], queue=False, **PRIVATE)
+    showing = more.click(desk.variations, drawing, others, **PRIVATE, **MODEL)
+    others.select(desk.chosen_seed, None, seed, queue=False, **PRIVATE)
+    compare.click(desk.compare, [*drawing, *how], both, **PRIVATE, **MODEL)
+    moved = animate.click(desk.animate, [kind, *drawing, *how[:4]], [video, moving], **PRIVATE, **MODEL)
+    stop.click(desk.stop, None, None, queue=False, cancels=[showing, moved], **PRIVATE)
+    return [*drawing, *how], save
+
+
+def photo_tab(desk: Handlers) -> None:
+    """A photograph instead of a drawing: its faces get an expression where they are."""
+    with gr.Row(equal_height=False, elem_classes=["s2f-screen"]):
+        with gr.Column(min_width=320):
+            photo = gr.Image(
+                label="Your photograph",
+                type="filepath",
+                sources=["upload", "webcam", "clipboard"],
+                height=440,
+            )
+            with gr.Column(elem_classes=["s2f-card"]):
+                with gr.Row():
+                    name = gr.Dropdown(list(CLASSES), value="happy", label="Expression", min_width=130)
+                    intensity = gr.Slider(0, MAX_INTENSITY, 1, step=0.05, label="Intensity", min_width=130)
+                which = gr.Radio(["all", "largest"], value="all", label="Which faces")
+        with gr.Column(min_width=320):
+            made = gr.Image(
+                label="With its new expression",
+                type="filepath",
+                interactive=False,
+                height=440,
+                buttons=["download"],
+            )
+            word = gr.Markdown(words.PHOTO)
+    gr.on(
+        [photo.change, name.change, intensity.release, which.input],
+        desk.photo,
+        [photo, name, intensity, which],
+        [made, word],
         trigger_mode="always_last",
-        show_progress="hidden",
-        api_visibility="private",
+        **PRIVATE,
         **MODEL,
     )
-    private = {"api_visibility": "private"}
-    name.change(None, name, strip, js=words.JS_CHOSEN, **private)
-    strip.select(desk.chosen, None, name, queue=False, show_progress="hidden", **private)
-    pad.photo(desk.sketch, style, pad, show_progress="hidden", **private, **MODEL)
-    pad.shadow(
-        desk.shadow, pad, pad, queue=False, trigger_mode="always_last", show_progress="hidden", **private
-    )
-    save.click(desk.save_preset, [name, intensity, blend, units], kept, queue=False, **private)
-    load.upload(desk.load_preset, load, [name, intensity, blend, units], queue=False, **private)
-    showing = more.click(desk.variations, drawing, others, **private, **MODEL)
-    others.select(desk.chosen_seed, None, seed, queue=False, **private)
-    compare.click(desk.compare, [*drawing, *how], both, **private, **MODEL)
-    moved = animate.click(desk.animate, [kind, *drawing, *how[:4]], moving, **private, **MODEL)
-    stop.click(desk.stop, None, None, queue=False, cancels=[showing, moved], **private)
+
+
+def gallery(demo: gr.Blocks, album: Album, controls: list[Any], save: gr.Button) -> None:
+    """Sign in, and the tab that opens with it."""
+    owner, chosen = gr.State(None), gr.State("")
+    with gr.Tab("My gallery", visible=False) as tab:
+        with gr.Row():
+            greeting = gr.Markdown()
+            leave = gr.Button("Sign out", size="sm", scale=0)
+        faces = parts.thumbs("Saved faces")
+        with gr.Row():
+            reopen = gr.Button("Reopen", variant="primary")
+            together = gr.Button("Download all together")
+            delete = gr.Button("Delete for good", variant="stop")
+        word = gr.Markdown()
+        archive = gr.File(label="All your faces", interactive=False)
+    with gr.Accordion("Sign in", open=False) as door:
+        gr.Markdown(words.SIGN_IN)
+        entered = [owner, door, tab, save, greeting, faces]
+        if album.accounts is None:
+            gr.LoginButton()
+            demo.load(album.recognise, None, entered, **QUIET)
+        else:
+            with gr.Row():
+                name = gr.Textbox(
+                    label="Name", html_attributes=gr.InputHTMLAttributes(autocomplete="username")
+                )
+                password = gr.Textbox(
+                    label="Password",
+                    type="password",
+                    html_attributes=gr.InputHTMLAttributes(autocomplete="current-password"),
+                )
+            enter = gr.Button("Sign in", variant="primary")
+            gr.on([enter.click, password.submit], album.sign_in, [name, password], entered, **QUIET).success(
+                lambda: "", None, password, **QUIET
+            )
+    kept = [controls[n] for n in (1, 2, 3, 4, 5, 6, 7, 8, 9)]
+    save.click(album.save, [owner, controls[0], *kept], [faces, word], **PRIVATE, **MODEL)
+    leave.click(album.sign_out, None, entered, **QUIET)
+    faces.select(album.choose, None, chosen, queue=False, **QUIET)
+    reopen.click(album.reopen, [owner, chosen], controls, **PRIVATE)
+    together.click(album.together, owner, archive, **PRIVATE)
+    delete.click(album.delete, [owner, chosen], [faces, word], js=words.JS_SURE, **PRIVATE)
 
 
 def programs(calls: Endpoints) -> None:
@@ -144,7 +216,8 @@ def programs(calls: Endpoints) -> None:
         look = gr.Textbox("", label="Look, such as skin=tan, hair=black, eye=blue; nothing leaves it open")
         trust = gr.Slider(0, 1, FAITHFULNESS, label=words.FAITHFULNESS)
         seed = gr.Number(0, precision=0, minimum=0, label="Seed")
-        enhance = gr.Checkbox(False, label="Enhance")
+        enhance = gr.Radio([v for _, v in parts.ENHANCE], value=parts.PLAIN, label="Enhance")
+        model = gr.Radio([v for _, v in parts.ENHANCE[1:]], value=parts.QUICK, label="Restorer")
         intensity = gr.Slider(0, MAX_INTENSITY, 1, label="Intensity")
         kind = gr.Radio([".mp4", ".gif"], value=".mp4", label="Kind of file")
         frames = gr.Slider(4, 75, FRAMES, step=1, label="Pictures, 25 of them a second")
@@ -158,7 +231,7 @@ def programs(calls: Endpoints) -> None:
             (calls.express, [face, expression], made),
             (calls.strip, [face, intensity], seven),
             (calls.animate, [face, expression, kind, frames], moving),
-            (calls.restore, [face], made),
+            (calls.restore, [face, model], made),
             (calls.sketch, [photo, style], made),
         ):
             gr.on([], call, inputs, outputs, api_name=call.__name__, **MODEL)
@@ -174,6 +247,18 @@ def load(settings: Settings) -> SketchToFace | None:
         return None
 
 
+def keeper(settings: Settings, keeping: Keeping) -> Callable[[Handlers], Album] | None:
+    """Who may keep faces: those of Hugging Face on a Space, named accounts elsewhere, else nobody."""
+    from s2f.gallery import Accounts, Gallery
+
+    if settings.on_space:
+        return lambda desk: Album(desk, keeping, Gallery(), None)
+    accounts = Accounts()
+    if not accounts.list():
+        return None
+    return lambda desk: Album(desk, keeping, Gallery(), accounts)
+
+
 def main() -> None:
     try:
         settings = Settings.from_environment()
@@ -183,7 +268,7 @@ def main() -> None:
     keeping = Keeping(Path(get_upload_folder()), settings.keep_seconds)
     keeping.start()
     try:
-        page(Studio(pipe), keeping).queue(max_size=settings.queue).launch(
+        page(Studio(pipe), keeping, keeper(settings, keeping)).queue(max_size=settings.queue).launch(
             server_name=settings.host,
             server_port=settings.port,
             theme=parts.theme(),
@@ -194,7 +279,7 @@ def main() -> None:
         )
     except OSError as error:
         raise SystemExit(
-            f"app: got port {settings.port} ({error}), expected a free one; say for example PORT=7861 make app"
+            f"app: got port {settings.port} ({error}), expected a free one; say PORT=7861 make app"
         ) from None
 
 

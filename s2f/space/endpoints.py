@@ -1,8 +1,11 @@
-"""The page's actions for programs: a file in, a signed file out. Bad input is one sentence, the next call works."""
+"""The page's actions for programs: a file in, a signed file out; bad input is one sentence."""
 
 from __future__ import annotations
 
+from PIL import Image
+
 from .. import animation
+from ..errors import ModelError
 from ..expression import Expression
 from ..image import load_image
 from ..look import Look
@@ -10,6 +13,7 @@ from ..pipeline import FAITHFULNESS
 from ..sketch import STEPS, extract
 from .handlers import said
 from .keeping import Keeping
+from .parts import PLAIN, QUICK
 from .settings import FRAMES
 from .studio import Studio, Wish, png
 
@@ -28,17 +32,17 @@ class Endpoints:
         look: str = "",
         faithfulness: float = FAITHFULNESS,
         seed: int = 0,
-        enhance: bool = False,
+        enhance: str = PLAIN,
     ) -> tuple[str, str]:
         """Turn a line drawing of a face into a generated photograph of that face.
 
         Args:
             drawing: an image file with dark lines on light paper
-            expression: none to leave it as drawn, or a text such as happy, happy:0.7, or happy:0.6+surprised:0.4
+            expression: none to leave it as drawn, or a text such as happy:0.7 or happy:0.6+surprised:0.4
             look: none to leave it open, or a text such as skin=tan, hair=black, eye=#6d8398
             faithfulness: 1 follows every line, 0 makes a plausible face first
             seed: another number, another face of the same drawing
-            enhance: whether to restore fine detail afterwards
+            enhance: off, enhancer or gfpgan: what restores fine detail afterwards
         Returns:
             the face as a signed JPEG file; what was done to the drawing, in sentences
         """
@@ -49,7 +53,7 @@ class Endpoints:
         image = self.studio.express(made.image, Expression.parse(expression) if expression else None)
         if not made.by_model:
             return str(self.keeping.put(png(image), ".png", "drawing")), made.report
-        return self._put(self.studio.restore(image) if enhance else image), made.report
+        return self._put(self._enhanced(image, enhance)), made.report
 
     @said
     def express(self, face: str, expression: str = "happy") -> str:
@@ -94,15 +98,16 @@ class Endpoints:
         return str(self.keeping.put(data, kind, "s2f-animation"))
 
     @said
-    def restore(self, face: str) -> str:
+    def restore(self, face: str, model: str = QUICK) -> str:
         """Restore the fine detail of a face.
 
         Args:
             face: an image file with one face, framed as /draw frames it
+            model: enhancer or gfpgan
         Returns:
             the face as a signed JPEG file
         """
-        return self._put(self.studio.restore(load_image(face)), "restorer")
+        return self._put(self._enhanced(load_image(face), model), "restorer")
 
     @said
     def sketch(self, photo: str, style: str = "contour") -> str:
@@ -117,5 +122,13 @@ class Endpoints:
         drawing = extract(load_image(photo), style)
         return str(self.keeping.put(png(drawing, max(drawing.size)), ".png", "drawing"))
 
-    def _put(self, picture: object, *roles: str) -> str:
-        return str(self.keeping.put(self.studio.signed(picture, ".jpg", *roles), ".jpg", "face"))  # type: ignore[arg-type]
+    def _enhanced(self, face: Image.Image, model: str) -> Image.Image:
+        if model == PLAIN:
+            return face
+        done = self.studio.restore(face, model)
+        if done.note:
+            raise ModelError(done.note)
+        return done.image
+
+    def _put(self, picture: Image.Image, *roles: str) -> str:
+        return str(self.keeping.put(self.studio.signed(picture, ".jpg", *roles), ".jpg", "face"))

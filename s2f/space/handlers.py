@@ -1,23 +1,25 @@
-"""What the page's events call. A handler answers with a sentence where there is no face, never with a crash."""
+"""What the page's events call. Where there is no face, the answer is a sentence."""
 
 from __future__ import annotations
 
 import functools
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
 from .. import animation
-from ..errors import Cancelled, S2FError, SketchError
+from ..errors import Cancelled, ModelError, S2FError, SketchError
 from ..expression import Expression
 from ..image import load_image
 from ..look import Look
+from ..restore import Restored
 from ..sketch import STEPS, extract
 from .keeping import Keeping
-from .parts import AS_DRAWN, PICKED
+from .parts import AS_DRAWN, PICKED, PLAIN, QUICK
 from .settings import FRAMES, VARIATIONS
 from .shadows import shadow
 from .studio import Made, Studio, Wish, data_url, page_bytes, png, small_jpeg
@@ -57,7 +59,7 @@ def wish_of(
 def expression_of(
     name: str, intensity: float, blend: dict[str, float] | None, units: dict[str, float] | None
 ) -> Expression | None:
-    """The chosen class, what is blended in, and single units over it; None leaves the face as it was drawn."""
+    """The chosen class, what is blended in, and single units over it; None leaves the face as drawn."""
     if name == AS_DRAWN and not blend and not units:
         return None
     chosen = {} if name == AS_DRAWN else {name: float(intensity)}
@@ -79,24 +81,27 @@ class Handlers:
             return {"src": None, "report": BEGIN}, ""
         try:
             wish = wish_of(page, look, faithfulness, seed, steps)
-            made, image = self._seen(wish, *how)
+            made, done = self.seen(wish, *how)
         except SketchError as error:
             return {"src": None, "keep": True, "report": f"Not a face yet: {sentence(error)}"}, ""
         except S2FError as error:
             return {"src": None, "keep": True, "report": sentence(error)}, ""
-        return self._shown(made, image, wish, how[0]), doctor(made)
+        return self._shown(made, done, wish, how[0]), doctor(made)
 
-    def _seen(
-        self, wish: Wish, name: str, intensity: float, blend: Any, units: Any, enhance: bool
-    ) -> tuple[Made, Image.Image]:
+    def seen(
+        self, wish: Wish, name: str, intensity: float, blend: Any, units: Any, enhance: str
+    ) -> tuple[Made, Restored]:
+        """The face of a drawing, and the same with its expression, enhanced or with a word on why not."""
         made = self.studio.face(wish)
         wanted = expression_of(name, intensity, blend, units) if made.by_model else None
         image = self.studio.express(made.image, wanted)
-        return made, self.studio.restore(image) if enhance and made.by_model else image
+        if enhance == PLAIN or not made.by_model:
+            return made, Restored(image, restored=False)
+        return made, self.studio.restore(image, enhance)
 
-    def _shown(self, made: Made, image: Image.Image, wish: Wish, name: str) -> dict[str, Any]:
+    def _shown(self, made: Made, done: Restored, wish: Wish, name: str) -> dict[str, Any]:
         if not made.by_model:
-            alt, source = "Your drawing, cleaned and framed", data_url(png(image), "image/png")
+            alt, source = "Your drawing, cleaned and framed", data_url(png(done.image), "image/png")
             return {
                 "src": source,
                 "alt": alt,
@@ -105,10 +110,10 @@ class Handlers:
                 "made": False,
             }
         return {
-            "src": data_url(self.studio.signed(image)),
+            "src": data_url(self.studio.signed(done.image)),
             "alt": f"A generated photograph of the face you drew, {name}",
             "file": f"s2f-{name.replace(' ', '-')}-{wish.seed}.jpg",
-            "report": made.report,
+            "report": f"Not enhanced: {done.note}." if done.note else made.report,
             "made": True,
         }
 
@@ -154,8 +159,8 @@ class Handlers:
         blend: Any,
         units: Any,
         request: gr.Request,
-    ) -> str:
-        """A file that moves from rest through the expression and back."""
+    ) -> tuple[Any, Any]:
+        """(video, GIF): one of the two, a file that moves from rest through the expression and back."""
         wanted = expression_of(name, intensity, blend, units)
         if wanted is None:
             raise S2FError("got a face as drawn, expected an expression to move to; choose one first")
@@ -164,20 +169,42 @@ class Handlers:
         self._need_face(made)
         pictures = self.studio.animate(made.image, wanted, FRAMES, stop.is_set)
         data = animation.encode(pictures, kind, self.studio.facts("drawer", "editor"))
-        return str(self.keeping.put(data, kind, "s2f-animation"))
+        file = str(self.keeping.put(data, kind, "s2f-animation"))
+        video = kind == ".mp4"
+        return gr.update(value=file if video else None, visible=video), gr.update(
+            value=None if video else file, visible=not video
+        )
 
     @said
     def compare(
         self, page: str, look: Any, faithfulness: float, seed: float, steps: list[str], *how: Any
     ) -> tuple[str, str]:
         """The face before and after it is enhanced, as files."""
-        made, image = self._seen(wish_of(page, look, faithfulness, seed, steps), *how[:4], False)
+        wish, with_what = wish_of(page, look, faithfulness, seed, steps), how[4]
+        made, plain = self.seen(wish, *how[:4], PLAIN)
         self._need_face(made)
-        both = (image, self.studio.restore(image))
-        before, after = (self.studio.signed(one, ".jpg", "drawer", "editor", "restorer") for one in both)
-        return str(self.keeping.put(before, ".jpg", "drawn")), str(
-            self.keeping.put(after, ".jpg", "enhanced")
+        done = self.studio.restore(plain.image, QUICK if with_what == PLAIN else with_what)
+        if done.note:
+            raise ModelError(done.note)
+        files = [
+            self.studio.signed(one, ".jpg", "drawer", "editor", "restorer")
+            for one in (plain.image, done.image)
+        ]
+        before, after = (str(self.keeping.put(data, ".jpg", "face")) for data in files)
+        return before, after
+
+    @said
+    def photo(self, path: str | None, name: str, intensity: float, which: str) -> tuple[str | None, str]:
+        """A photograph with its faces changed in place, and a word on what was found."""
+        if not path:
+            return None, "Choose a photograph to begin."
+        changed = self.studio.change_photo(
+            load_image(Path(path)), Expression.of(name, float(intensity)), which
         )
+        found = len(changed.faces)
+        word = "Found one face." if found == 1 else f"Found {found} faces and changed {len(changed.changed)}."
+        file = self.keeping.put(self.studio.composite(changed.image), ".jpg", "s2f-photo")
+        return str(file), word
 
     def sketch(self, style: str, event: gr.EventData) -> Any:
         """A photograph, as the sketchpad sends it, as a drawing on the sketchpad."""
@@ -193,7 +220,7 @@ class Handlers:
 
     @said
     def load_preset(self, data: bytes | None) -> tuple[str, float, dict[str, float], dict[str, float]]:
-        """A saved expression onto the controls: its single class to the dropdown, more than one to the blend."""
+        """A saved expression onto the controls: a single class to the dropdown, more to the blend."""
         loaded = Expression.from_json(data or b"")
         classes, units = dict(loaded.classes), dict(loaded.units)
         if len(classes) == 1:
@@ -225,9 +252,7 @@ class Handlers:
 
     def _need_face(self, made: Made) -> None:
         if not made.by_model:
-            raise S2FError(
-                "got no drawer in this version, expected one; set S2F_MODEL to a folder with drawer/"
-            )
+            raise S2FError("got no drawer in this version, expected one; set S2F_MODEL to its folder")
 
 
 def doctor(made: Made) -> str:

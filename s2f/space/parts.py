@@ -16,6 +16,8 @@ EXAMPLES = Path(__file__).parent / "examples"
 CSS = (STATIC / "page.css").read_text("utf-8")
 PICKED = {"skin": "Skin", "hair": "Hair", "eye": "Eyes"}  # the parts of the look that the page asks about
 AS_DRAWN = "as drawn"
+PLAIN, QUICK = "off", "enhancer"
+ENHANCE = [("Off", PLAIN), ("Quick", QUICK), ("GFPGAN", "gfpgan")]
 
 
 def part(name: str, script: str | None = None, **options: Any) -> gr.HTML:
@@ -34,7 +36,7 @@ def text(html: str) -> gr.HTML:
 
 
 def sketchpad() -> gr.HTML:
-    """`input` at the end of each stroke, `photo` when one was chosen, `shadow` when drawings are wanted below."""
+    """`input` at the end of a stroke, `photo` when one is chosen, `shadow` when drawings are wanted below."""
     return part("sketchpad", value="", examples=examples(), shadow=None, word="")
 
 

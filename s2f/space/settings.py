@@ -18,8 +18,8 @@ FRAMES = 24
 
 @dataclass(frozen=True)
 class Settings:
-    """`S2F_MODEL` a folder or repository with drawer/ and editor/, `PORT`, `S2F_KEEP_SECONDS` how long files of
-    visitors may lie, `S2F_QUEUE` how many may wait."""
+    """`S2F_MODEL` a folder or repository with drawer/ and editor/, `PORT`, `S2F_KEEP_SECONDS` how long
+    files of visitors may lie, `S2F_QUEUE` how many may wait."""
 
     model: str | None = None
     port: int = 7860

@@ -26,7 +26,7 @@ def shadow(page: bytes, size: int = 512) -> Image.Image:
     drawn = _ink(np.asarray(load_image(page).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)))
     places, bank = _bank()
     mine = _places(drawn)
-    # How far each of my lines is from one of theirs; a page half done is not blamed for what is still missing.
+    # How far each of my lines is from one of theirs; a page half done is not blamed for what it lacks.
     away = (places * mine).sum((1, 2)) / max(float(mine.sum()), 1e-6)
     nearest = np.argsort(away, kind="stable")[:SHOWN]
     mixed = sum(share * bank[n] for share, n in zip(SHARES, nearest, strict=True))
@@ -44,7 +44,7 @@ def _places(ink: np.ndarray) -> np.ndarray:
 
 @cache
 def _bank() -> tuple[np.ndarray, np.ndarray]:
-    """(n, GRID, GRID) how far each place is from a line, at most a quarter of the page; (n, SIDE, SIDE) ink."""
+    """(n, GRID, GRID) how far each place is from a line, up to a quarter; (n, SIDE, SIDE) ink."""
     sheet = _ink(np.asarray(Image.open(SHEET).convert("L")))
     rows, columns = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
     bank = sheet.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE)

@@ -14,8 +14,10 @@ from PIL import Image
 from .. import animation, provenance
 from ..errors import ImageError, ModelError, SketchError
 from ..expression import Expression
-from ..image import load_image, resize
+from ..image import resize
+from ..photo import Changed, change_faces
 from ..pipeline import FAITHFULNESS, SketchToFace
+from ..restore import Restored, Restorer, attempt, open_restorer
 from ..sketch import STEPS, Finding, prepare
 from .settings import CANVAS, MAX_PAGE_BYTES
 
@@ -54,6 +56,7 @@ class Studio:
         self.pipe = pipe
         self.small = SketchToFace(editor=pipe.editor, size=THUMBNAIL) if pipe and pipe.editor else None
         self._faces: OrderedDict[Wish, Made] = OrderedDict()
+        self._restorers: dict[str, Restorer] = {}
         self._lock = threading.Lock()
 
     def face(self, wish: Wish) -> Made:
@@ -100,16 +103,32 @@ class Studio:
         assert self.small is not None
         return self.small.strip(face, intensity=intensity, cancel=cancel)
 
-    def restore(self, face: Image.Image) -> Image.Image:
-        from ..roles import Work, restore
+    def restore(self, face: Image.Image, name: str = "enhancer") -> Restored:
+        """The face enhanced, by the bundled enhancer or GFPGAN; as it was, and why, where that fails."""
+        return attempt(face, lambda: self._restorer(name))
 
-        if self.pipe is None or self.pipe.restorer is None:
-            raise ModelError(
-                "got no restorer in this version, expected one to enhance with; untick Enhance, or set S2F_MODEL "
-                "to a folder with restorer/"
-            )
-        picture = resize(load_image(face), self.pipe.size)
-        return restore(self.pipe.restorer, [picture], Work(self.pipe.device, self.pipe.dtype))[0]
+    def _restorer(self, name: str) -> Restorer:
+        """Opened at first need, and kept."""
+        if name == "enhancer" and self.pipe is not None and self.pipe.restorer is not None:
+            return self.pipe.restorer
+        with self._lock:
+            if name not in self._restorers:
+                self._restorers[name] = open_restorer(name)
+            return self._restorers[name]
+
+    def change_photo(self, photo: Image.Image, expression: Expression, which: str) -> Changed:
+        """The photograph with its faces found, framed, changed and put back."""
+        pipe = self._editing()
+
+        def change(cuts: list[Image.Image]) -> list[Image.Image]:
+            return [pipe.express(cut, expression) for cut in cuts]
+
+        return change_faces(photo, change, which=0 if which == "largest" else which, size=pipe.size)
+
+    def composite(self, image: Image.Image) -> bytes:
+        """The file of a photograph of which a part was generated."""
+        facts = replace(self.facts("editor"), source_type=provenance.SOURCE_TYPES[1])
+        return provenance.encode(provenance.mark(image, facts), ".jpg", facts)
 
     def variations(self, wish: Wish, count: int) -> Iterator[tuple[int, Image.Image]]:
         """(seed, face) for the seeds that follow."""
@@ -158,11 +177,11 @@ def page_bytes(address: str | None) -> bytes:
         or not head.endswith(";base64")
         or len(body) > MAX_PAGE_BYTES * 4 // 3
     ):
-        raise ImageError("got a page that is no picture of a sensible size, expected a PNG; draw on the page")
+        raise ImageError("got a page that is no picture of a sensible size, expected a PNG; draw anew")
     try:
         return base64.b64decode(body, validate=True)
     except ValueError:
-        raise ImageError("got a page that cannot be decoded, expected a PNG; draw on the page") from None
+        raise ImageError("got a page that cannot be decoded, expected a PNG; draw anew") from None
 
 
 def data_url(data: bytes, kind: str = "image/jpeg") -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 HERO = """<header class="hero"><h1>Draw a face</h1>
 <p>Get a photograph of it, then choose how it feels. Nobody in these pictures exists.</p></header>"""
 
-NO_MODEL = """<div class="missing"><p>This version carries no trained drawer, so it shows what it can do without
-one: it cleans and frames your drawing as a model needs it. Set <code>S2F_MODEL</code> to a folder or repository
-with a drawer to see faces.</p></div>"""
+NO_MODEL = """<div class="missing"><p>This version carries no trained drawer, so it shows what it can do
+without one: it cleans and frames your drawing as a model needs it. Set <code>S2F_MODEL</code> to a folder or
+repository with a drawer to see faces.</p></div>"""
 
 FAITHFULNESS = "Make a plausible face ↔ follow my drawing closely"
 FAITHFULNESS_INFO = "To the right every line is obeyed; to the left the face comes first."
 SEED = "What the drawing and the look leave open is chosen by this number."
 NO_FINDINGS = "Draw something, and the doctor says what was mended before it became a face."
 
+# A dropdown's choice, shown in the strip without asking the server
 JS_CHOSEN = """(name) => ({__type__: "update", chosen: name})"""
 
 
@@ -21,9 +22,16 @@ def notes(seconds: float) -> str:
     """What a visitor has a right to know."""
     span = f"{seconds / 60:.0f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
     return f"""<footer class="notes">
-<p><strong>Every face here is AI-generated</strong> and its file says so: a signed note names the model, and a
-watermark stays in the pixels.</p>
-<p><strong>Your drawing stays yours.</strong> It is worked on in memory and written to no log. Files made for you
-to download are deleted after {span}.</p>
-<p><strong>It identifies nobody.</strong> Do not use it to pass off a picture as a real person, nor to deceive,
-harass or accuse anyone.</p></footer>"""
+<p><strong>Every face here is AI-generated</strong> and its file says so: a signed note names the model, and
+a watermark stays in the pixels.</p>
+<p><strong>Your drawing stays yours.</strong> It is worked on in memory and written to no log. Files made
+for you to download are deleted after {span}.</p>
+<p><strong>It identifies nobody.</strong> Do not use it to pass off a picture as a real person, nor to
+deceive, harass or accuse anyone.</p></footer>"""
+
+
+PHOTO = (
+    "Its faces are found, changed and put back. The photograph is worked on in memory and deleted after use."
+)
+SIGN_IN = "Sign in to keep faces. Nothing is kept unless you press Save."
+JS_SURE = """(owner, chosen) => [owner, confirm("Delete this face for good?") ? chosen : ""]"""

@@ -21,7 +21,7 @@ async function show() {
   const shown = picture.hasAttribute("src");
   picture.hidden = !shown;
   element.querySelector(".empty").hidden = shown;
-  element.querySelector(".made").hidden = !shown;
+  element.querySelector(".made").hidden = !shown || (face.src && !face.made);
   frame.classList.toggle("old", Boolean(face.keep && shown));
   report.textContent = face.report ?? "";
 }

@@ -159,7 +159,15 @@ async function begin_with(source) { // fitted into the page, on white
   const zoom = SIDE / Math.max(given.width, given.height);
   paper.fillStyle = "#fff"; paper.fillRect(0, 0, SIDE, SIDE);
   paper.drawImage(given, (SIDE - given.width * zoom) / 2, (SIDE - given.height * zoom) / 2, given.width * zoom, given.height * zoom);
-  done.push({ clear: true }); add({ picture: page });
+  // As ink that lets through what lies under it: the lighter, the clearer.
+  const pixels = paper.getImageData(0, 0, SIDE, SIDE), bytes = pixels.data;
+  for (let n = 0; n < bytes.length; n += 4) {
+    bytes[n + 3] = 255 - (0.299 * bytes[n] + 0.587 * bytes[n + 1] + 0.114 * bytes[n + 2]);
+    bytes[n] = bytes[n + 1] = bytes[n + 2] = 0;
+  }
+  paper.putImageData(pixels, 0, 0);
+  if (drawn().length) done.push({ clear: true });
+  add({ picture: page });
 }
 
 async function take(kind, file) {
