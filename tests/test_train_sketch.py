@@ -1,0 +1,75 @@
+"""The scripts that train drawers: a resume equals a straight run, and what they leave behind draws."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from s2f import SketchToFace, losses
+from s2f.models import MODELS, load_model
+
+ROOT = Path(__file__).parents[1]
+RUNS = {
+    "pix2pix": ("pix2pix", "--width", 4, "--critic_width", 4, "--depth", 6),
+    "pix2pix, contextual": ("pix2pix", "--objective", "contextual")
+    + ("--width", 4, "--critic_width", 4, "--depth", 5),
+}
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"train_{name}", ROOT / "train" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def train(kind: str, corpus: Path, folder: Path, *more: object) -> dict:
+    name, *own = RUNS[kind]
+    words = ["--corpus", corpus, "--output_dir", folder, "--resolution", 64, "--train_batch_size", 4]
+    words += ["--max_train_steps", 4, "--checkpointing_steps", 2, "--validation_steps", 1000]
+    script(str(name)).main([str(word) for word in (*words, *own, *more)])
+    return json.loads((folder / "training.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_two_steps_a_resume_and_a_reload(kind: str, mini_corpus: Path, tmp_path: Path) -> None:
+    straight, halves = tmp_path / "straight", tmp_path / "halves"
+    facts = train(kind, mini_corpus, straight)
+    shutil.copytree(straight, halves)
+    for left in (halves / "checkpoint-4", halves / "samples"):
+        shutil.rmtree(left)
+    (halves / "model.safetensors").unlink()
+    torch.manual_seed(99)  # what went on in between is of no account
+    train(kind, mini_corpus, halves, "--resume_from_checkpoint", "latest")
+    one, other = (load_file(folder / "model.safetensors") for folder in (straight, halves))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[k], other[k]) for k in one)
+    assert facts["images_seen"] == 16
+    assert all(np.isfinite(value) for value in facts["losses"].values())
+    assert str(tmp_path) not in json.dumps(facts)
+    assert [p.name for p in (straight / "samples").iterdir()] == ["000004.png"]
+
+    assert type(load_model(halves)) is MODELS[str(RUNS[kind][0])]
+    pipe = SketchToFace.from_pretrained(drawer=halves, device="cpu", size=64)
+    page = Image.new("L", (64, 64), 255)
+    page.paste(0, (20, 20, 24, 40))
+    assert pipe(page, seed=1, prepare_steps=()).face.size == (64, 64)
+
+
+def test_contextual_kl_is_nothing_for_equals_and_grows_apart() -> None:
+    true = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert losses.contextual_kl(true, true).item() == pytest.approx(0, abs=1e-6)
+    near, far = (losses.contextual_kl(torch.lerp(true, true.flip(-1), k), true).item() for k in (0.1, 0.5))
+    assert 0 < near < far
+    assert losses.contextual_kl((true + 1) / 2 - 1, true).item() == pytest.approx(0, abs=1e-3)  # darker alone
