@@ -165,7 +165,9 @@ def test_a_kill_leaves_a_checkpoint_to_resume_from(corpus: Path, tmp_path: Path)
 def test_two_processes_learn_what_one_learns(corpus: Path, tmp_path: Path) -> None:
     """Same global batch over gloo: the weights agree within float error."""
     for processes in (1, 2):
-        words = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", processes]
+        # --cpu would start one process only, whatever their number
+        several = "--multi_gpu" if processes > 1 else "--cpu"
+        words = [sys.executable, "-m", "accelerate.commands.launch", several, "--num_processes", processes]
         words += [
             "--num_machines",
             1,
@@ -186,7 +188,7 @@ def test_two_processes_learn_what_one_learns(corpus: Path, tmp_path: Path) -> No
             "--max_train_steps",
             6,
         ]
-        env = os.environ | {"PYTHONPATH": str(ROOT)}
+        env = os.environ | {"PYTHONPATH": str(ROOT), "ACCELERATE_USE_CPU": "true"}
         done = subprocess.run(list(map(str, words)), env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
     one, two = (load_file(tmp_path / str(n) / "model.safetensors") for n in (1, 2))

@@ -113,8 +113,8 @@ class ExprGANDiscriminator(nn.Module, HubMixin):
         _check(size, width)
         w, layers = width // 4, []  # 16 32 64 128, as published
         for inputs, outputs in zip([3, w, 2 * w, 4 * w], [w, 2 * w, 4 * w, 8 * w], strict=True):
-            norm = nn.GroupNorm(4, outputs)
-            layers += [nn.Conv2d(inputs, outputs, 5, stride=2, padding=2), norm, nn.ReLU()]
+            conv = nn.Conv2d(inputs, outputs, 5, stride=2, padding=2, bias=False)
+            layers += [conv, nn.GroupNorm(4, outputs), nn.ReLU()]
         self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8 * w * (size // 16) ** 2, 16 * width))
         self.source = nn.Linear(16 * width + len(CLASSES), 1)
         self.read = nn.Sequential(nn.Linear(16 * width, 64), nn.ReLU(), nn.Linear(64, BLOCKS * DEPTH))
