@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import animate, corpus, evaluate, gallery, pictures, publish, verify
+from .commands import animate, corpus, evaluate, export, gallery, pictures, publish, restore, verify
 from .commands.files import Parser
 from .errors import S2FError
 
@@ -20,6 +20,7 @@ EXAMPLES = """examples:
   s2f express face.png --expression surprised
   s2f strip face.png --out seven.png
   s2f animate face.png --expression happy --out face.gif
+  s2f restore photo.jpg --strength 0.8 --out clean.png
   s2f verify face.gif
 """
 
@@ -34,7 +35,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"s2f {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    for module in (pictures, animate, corpus, evaluate, gallery, verify, publish):
+    for module in (pictures, animate, restore, corpus, evaluate, gallery, verify, publish, export):
         module.add_commands(commands)
     return parser
 

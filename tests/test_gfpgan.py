@@ -139,6 +139,9 @@ def test_sizes_that_cannot_be_are_said(wrong: dict[str, Any], says: str) -> None
         GFPGAN(**(SMALL | wrong))
 
 
-def test_a_face_of_another_size_is_refused() -> None:
-    with pytest.raises(ModelError, match=r"got a face of \(1, 3, 32, 32\), expected \(N, 3, 64, 64\)"):
-        GFPGAN(**SMALL)(torch.zeros(1, 3, 32, 32))
+@torch.no_grad()
+def test_a_face_of_any_size_is_fitted_and_one_that_is_not_square_refused() -> None:
+    model = GFPGAN(**SMALL)
+    assert [model(torch.zeros(1, 3, side, side)).shape[-1] for side in (32, 64, 100)] == [64] * 3
+    with pytest.raises(ModelError, match=r"got a face of \(1, 3, 64, 32\), expected \(N, 3, S, S\)"):
+        model(torch.zeros(1, 3, 64, 32))

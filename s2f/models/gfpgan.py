@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from ..errors import ModelError
 from ..hub import HubMixin
+from .enhancer import fitted
 
 SLOPE = 0.2  # of every leaky rectifier here
 
@@ -196,7 +197,7 @@ class StyleDecoder(nn.Module):
 
 
 class GFPGAN(nn.Module, HubMixin):
-    """The restorer: face (N, 3, size, size) → the same face, clean. As it comes: versions 1.3 and 1.4."""
+    """The restorer: face (N, 3, S, S) → (N, 3, size, size), clean. As it comes: versions 1.3 and 1.4."""
 
     def __init__(
         self,
@@ -256,11 +257,7 @@ class GFPGAN(nn.Module, HubMixin):
 
     def _encode(self, face: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Latents (N, latents, style), and the U-Net's features from 8² up."""
-        if face.ndim != 4 or face.shape[1:] != (3, self.size, self.size):
-            raise ModelError(
-                f"got a face of {tuple(face.shape)}, expected (N, 3, {self.size}, {self.size}); resize it"
-            )
-        x = functional.leaky_relu_(self.conv_body_first(face), SLOPE)
+        x = functional.leaky_relu_(self.conv_body_first(fitted(face, self.size)), SLOPE)
         skips = []
         for down in self.conv_body_down:
             x = down(x)

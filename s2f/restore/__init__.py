@@ -1,1 +1,16 @@
 """Restoration: a face made clean and sharp, its colours kept, and a word on how far it moved."""
+
+from .face import Restored, Restorer, attempt, restore, restore_photo
+from .opening import MODELS, open_restorer
+from .weights import fetch
+
+__all__ = [
+    "MODELS",
+    "Restored",
+    "Restorer",
+    "attempt",
+    "fetch",
+    "open_restorer",
+    "restore",
+    "restore_photo",
+]

@@ -63,7 +63,8 @@ def _compressed(face: np.ndarray, chance: np.random.Generator, least: int) -> np
     quality = int(chance.integers(least, 96))
     done, data = cv2.imencode(".jpg", face[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[:, :, ::-1])
+    back = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return np.ascontiguousarray(back[:, :, ::-1])
 
 
 def _smoothed(face: np.ndarray, chance: np.random.Generator) -> np.ndarray:
