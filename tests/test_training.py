@@ -187,6 +187,8 @@ def test_two_processes_learn_what_one_learns(corpus: Path, tmp_path: Path) -> No
             *TINY,
             "--max_train_steps",
             6,
+            "--dropout",  # each process drops others
+            0,
         ]
         env = os.environ | {"PYTHONPATH": str(ROOT), "ACCELERATE_USE_CPU": "true"}
         done = subprocess.run(list(map(str, words)), env=env, capture_output=True, text=True, check=False)

@@ -66,6 +66,7 @@ def parser(about: str) -> argparse.ArgumentParser:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p = parser(__doc__)
     p.add_argument("--depth", type=int, default=1)
+    p.add_argument("--dropout", type=float, default=0.2)
     return p.parse_args(argv)
 
 
@@ -133,7 +134,7 @@ def score(model: nn.Module, data: dict[str, Any]) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     set_seed(args.seed)
-    train(args, Classifier(args.width, args.depth, args.resolution))
+    train(args, Classifier(args.width, args.depth, args.resolution, dropout=args.dropout))
 
 
 def train(args: argparse.Namespace, model: Any) -> None:

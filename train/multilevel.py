@@ -112,9 +112,10 @@ def lesson(
 
 @torch.no_grad()
 def sheet(model: MultiLevel, faces: Faces, pairs: torch.Tensor, device: torch.device) -> list[torch.Tensor]:
-    """Each source with every level of one answer enlarged, and the truth."""
+    """Six sources with every level of one answer enlarged, and the truth."""
     rows, goal = [], pairs[:, 1]
-    for n, picture in enumerate(to_float(faces.picture)):
+    for n in torch.linspace(0, len(faces) - 1, 6).long().tolist():
+        picture = to_float(faces.picture[n])
         told = condition(faces, goal[n : n + 1], model.condition).to(device)
         made = model.pictures(picture[None].to(device), told)
         levels = [functional.interpolate(m, size=picture.shape[-2:], mode="nearest")[0] for m in made]
