@@ -174,7 +174,7 @@ CASES = {
         lambda: stirred(MultiLevel(size=64, width=8, levels=[16, 32], code=16)),
         lambda n: (face(n, 48), torch.rand(n, 7)),
         lambda n: [(n, 3, 48, 48)],
-        exact=1e-5,
+        exact=1e-4,  # stirred: small differences grow
     ),
     "multilevel critics": Case(
         lambda: LevelCritics(size=64, width=8, levels=[32], asked="pose"),
