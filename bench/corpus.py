@@ -1,6 +1,6 @@
 """What a corpus costs: milliseconds per row and stage on one core, rows per second on one and two, memory.
 
-    python bench/corpus.py --sources PACK [--size 256] [--people 6] [--renders 7] [--sketches 2] [--workers 2]
+    python bench/corpus.py --sources PACK [--size 256] [--people 6] [--renders 14] [--sketches 2] [--workers 2]
 
 A stage's time is the processor's, so that a busy machine does not blur it; throughput is by the clock, from
 whole builds without their start.
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, required=True, metavar="PACK")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--people", type=int, default=6)
-    parser.add_argument("--renders", type=int, default=7)
+    parser.add_argument("--renders", type=int, default=14)
     parser.add_argument("--sketches", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2, help="compare with as many (0: stages only)")
     args = parser.parse_args()

@@ -34,7 +34,8 @@ def corpus(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_build_again_says_that_all_is_there(pack: Path, corpus: Path, run_cli: Run) -> None:
-    words = ("corpus", "build", "--sources", pack, "--out", corpus, "--people", 2, "--size", 64, "--json")
+    words = ("corpus", "build", "--sources", pack, "--out", corpus, "--people", 2, "--renders", 7)
+    words += ("--size", 64, "--json")
     status, out, err = run_cli(*words)
     assert (status, err) == (0, "")
     told = json.loads(out)

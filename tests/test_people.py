@@ -13,7 +13,6 @@ from miniature import MEAN, write_pack
 
 from s2f.corpus import points as at
 from s2f.corpus.look import measure_look
-from s2f.look import to_lab, to_rgb
 from s2f.corpus.mirror import mirror
 from s2f.corpus.morph import new_identity, synthesise
 from s2f.corpus.people import Source, Sources, draw_sources, split_people
@@ -22,6 +21,7 @@ from s2f.corpus.reject import measures, reject
 from s2f.corpus.studio import photograph, restyle
 from s2f.errors import CorpusError
 from s2f.image import EYE_DISTANCE, EYE_LINE
+from s2f.look import to_lab, to_rgb
 
 GROUPS = {"white": 105, "black": 11, "west_asian": 8, "east_asian": 8}
 PUPILS = np.array([[0.5 - EYE_DISTANCE / 2, EYE_LINE], [0.5 + EYE_DISTANCE / 2, EYE_LINE]]) * 512 - 0.5

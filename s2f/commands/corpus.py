@@ -68,9 +68,9 @@ def _add_build(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--renders",
         type=whole(1),
-        default=7,
+        default=14,
         metavar="K",
-        help="pictures per person; seven share a pose (default: 7)",
+        help="pictures per person; seven share a pose and a light (default: 14)",
     )
     parser.add_argument(
         "--size", type=whole(1), default=512, help="pixels of a side, 64 to 512 (default: 512)"

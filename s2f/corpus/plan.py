@@ -82,7 +82,7 @@ class Recipe:
     """Everything that decides a corpus's bytes, but for the sources themselves."""
 
     people: int
-    renders: int = 7
+    renders: int = 2 * SITTING
     size: int = 512
     sketches: int = 2
     seed: int = 0
