@@ -9,6 +9,7 @@ import math
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,23 @@ NAME = re.compile(r"checkpoint-(\d+)")
 
 class TrainingError(S2FError):
     """A run that cannot go on."""
+
+
+class Clock:
+    """The minutes that a run has taken over all its resumptions, when it is kept in its checkpoints."""
+
+    def __init__(self) -> None:
+        self._before, self._began = 0.0, time.monotonic()
+
+    @property
+    def minutes(self) -> float:
+        return round(self._before + (time.monotonic() - self._began) / 60, 1)
+
+    def state_dict(self) -> dict[str, float]:
+        return {"minutes": self._before + (time.monotonic() - self._began) / 60}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self._before, self._began = state["minutes"], time.monotonic()
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -239,6 +257,8 @@ def write_arguments(folder: Path, args: argparse.Namespace, **facts: Any) -> Non
     if corpus.is_dir():
         recipe = read_manifest(corpus)["arguments"] if (corpus / MANIFEST).exists() else {}
         said["corpus"] = {"name": corpus.name, **recipe}
+    if (taken_up := Path(str(getattr(args, "init", "") or "")) / "training.json").is_file():
+        said["init"] = json.loads(taken_up.read_text(encoding="utf-8"))  # its story is part of this one's
     text = json.dumps(said | facts, indent=2)
     aside = folder / f".training.{os.getpid()}.json"  # several processes may say it at once
     aside.write_text(text + "\n", encoding="utf-8")

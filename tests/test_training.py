@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +27,7 @@ from s2f.losses import soft_cross_entropy
 from s2f.metrics import confusion, rate, wilson
 from s2f.models.classifier import Classifier
 from s2f.training import (
+    Clock,
     TrainingError,
     check_finite,
     checkpoints,
@@ -33,6 +35,7 @@ from s2f.training import (
     find_checkpoint,
     save_checkpoint,
     update_average,
+    write_arguments,
 )
 from tests.conftest import draw_face
 
@@ -278,6 +281,28 @@ def test_a_loss_that_is_no_number_stops_with_its_step() -> None:
     check_finite(1, loss=0.5)
     with pytest.raises(TrainingError, match="at step 7"):
         check_finite(7, good=1.0, bad=float("nan"))
+
+
+def test_a_run_counts_its_minutes_over_all_its_resumptions(tmp_path: Path) -> None:
+    first = Clock()
+    first.load_state_dict({"minutes": 12.0})
+    assert first.minutes == pytest.approx(12, abs=0.2)
+    one = Accelerator(cpu=True)
+    one.register_for_checkpointing(first)
+    save_checkpoint(one, tmp_path, 3)
+    two, second = Accelerator(cpu=True), Clock()
+    two.register_for_checkpointing(second)
+    two.load_state(str(tmp_path / "checkpoint-3"))
+    assert second.minutes == pytest.approx(12, abs=0.2)
+
+
+def test_a_run_tells_the_story_of_the_one_it_went_on_from(tmp_path: Path) -> None:
+    write_arguments(tmp_path / "one", Namespace(max_train_steps=30, init=None), minutes=4.0)
+    write_arguments(tmp_path / "two", Namespace(max_train_steps=5, init=str(tmp_path / "one")))
+    told = json.loads((tmp_path / "two" / "training.json").read_text())
+    assert told["max_train_steps"] == 5
+    assert told["init"] == {"max_train_steps": 30, "init": None, "minutes": 4.0}
+    assert str(tmp_path) not in json.dumps(told)
 
 
 def test_batches_are_the_same_from_any_start() -> None:

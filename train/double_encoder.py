@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-import time
 
 import torch
 from editor import sittings
@@ -26,6 +25,7 @@ from s2f.errors import S2FError
 from s2f.expression import CLASSES
 from s2f.models import DoubleEncoder, StarGANDiscriminator
 from s2f.training import (
+    Clock,
     begin,
     common_flags,
     contact_sheet,
@@ -112,10 +112,11 @@ def main(argv: list[str] | None = None) -> None:
     schedules = [warm_cosine(o, args.max_train_steps) for o in (optimizer, critic_optimizer)]
     model, optimizer = accelerator.prepare(Coding(plain), optimizer)
     critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
-    accelerator.register_for_checkpointing(average, *schedules)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, *schedules, clock)
 
     start = resume(accelerator, args)
-    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    mine = slice(accelerator.process_index, None, accelerator.num_processes)
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
     values: dict[str, float] = {}
@@ -162,8 +163,7 @@ def main(argv: list[str] | None = None) -> None:
             contact_sheet(args.output_dir, step, sheet(average, shown, device), len(CLASSES) + 1)
         bar.update()
     bar.close()
-    minutes = round((time.monotonic() - began) / 60, 1)
-    finish(accelerator, args, average, minutes=minutes, people=len(data.person.unique()), losses=values)
+    finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-import time
 
 import torch
 from torch import nn
@@ -24,6 +23,7 @@ from s2f.errors import S2FError
 from s2f.models import Critic, Editor
 from s2f.models.editor import Edit
 from s2f.training import (
+    Clock,
     TrainingError,
     begin,
     common_flags,
@@ -166,10 +166,11 @@ def main(argv: list[str] | None = None) -> None:
     model, critic, optimizer, critic_optimizer = accelerator.prepare(
         Editing(plain), judge, optimizer, critic_optimizer
     )
-    accelerator.register_for_checkpointing(average, schedule, critic_schedule)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, schedule, critic_schedule, clock)
 
     start = resume(accelerator, args)
-    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    mine = slice(accelerator.process_index, None, accelerator.num_processes)
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     values: dict[str, float] = {}
     batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
@@ -225,8 +226,7 @@ def main(argv: list[str] | None = None) -> None:
             )
         bar.update()
     bar.close()
-    minutes = round((time.monotonic() - began) / 60, 1)
-    finish(accelerator, args, average, minutes=minutes, people=len(data.person.unique()), losses=values)
+    finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 
 if __name__ == "__main__":

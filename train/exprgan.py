@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-import time
 
 import torch
 from accelerate import DistributedDataParallelKwargs
@@ -32,6 +31,7 @@ from s2f.expression import CLASSES
 from s2f.models import ExprGAN, ExprGANDiscriminator, LatentDiscriminator, load_model
 from s2f.models.exprgan import BLOCKS, DEPTH, controller
 from s2f.training import (
+    Clock,
     TrainingError,
     begin,
     common_flags,
@@ -125,11 +125,12 @@ def main(argv: list[str] | None = None) -> None:
     model, optimizer = accelerator.prepare(Coding(plain), optimizer)
     critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
     z_critic, z_optimizer = accelerator.prepare(z_judge, z_optimizer)
-    accelerator.register_for_checkpointing(average)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, clock)
     second, third = (round(share * args.max_train_steps) for share in (args.encode_from, args.critic_from))
 
     start = resume(accelerator, args)
-    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    mine = slice(accelerator.process_index, None, accelerator.num_processes)
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
     values: dict[str, float] = {}
@@ -188,8 +189,7 @@ def main(argv: list[str] | None = None) -> None:
             contact_sheet(args.output_dir, step, sheet(average, shown, device), len(CLASSES) + 3)
         bar.update()
     bar.close()
-    minutes = round((time.monotonic() - began) / 60, 1)
-    finish(accelerator, args, average, minutes=minutes, people=len(data.person.unique()), losses=values)
+    finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 
 if __name__ == "__main__":

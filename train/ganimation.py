@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-import time
 
 import torch
 from torch import nn
@@ -26,6 +25,7 @@ from s2f.expression import CLASSES, action_units
 from s2f.models import GANimation, GANimationDiscriminator
 from s2f.models.ganimation import Repainted, to_paper
 from s2f.training import (
+    Clock,
     TrainingError,
     begin,
     common_flags,
@@ -121,11 +121,12 @@ def main(argv: list[str] | None = None) -> None:
     critic_schedule = late_linear(critic_optimizer, args.max_train_steps, flat=2 / 3)
     model, optimizer = accelerator.prepare(Painting(plain), optimizer)
     critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
-    accelerator.register_for_checkpointing(average, schedule, critic_schedule)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, schedule, critic_schedule, clock)
     lambda_cond, lambda_tv = LAMBDA_COND / args.train_batch_size, LAMBDA_TV * args.resolution**2
 
     start = resume(accelerator, args)
-    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    mine = slice(accelerator.process_index, None, accelerator.num_processes)
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
     values: dict[str, float] = {}
@@ -179,8 +180,7 @@ def main(argv: list[str] | None = None) -> None:
             contact_sheet(args.output_dir, step, sheet(average, shown, device), len(CLASSES) + 2)
         bar.update()
     bar.close()
-    minutes = round((time.monotonic() - began) / 60, 1)
-    finish(accelerator, args, average, minutes=minutes, people=len(data.person.unique()), losses=values)
+    finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import argparse
 import copy
 import json
 import logging
-import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from s2f.jitter import dice, placed, relit, viewed, worn
 from s2f.metrics import frechet, kernel, mean, nearest, rate
 from s2f.models.identity import Identity
 from s2f.training import (
+    Clock,
     check_finite,
     epoch_batches,
     find_checkpoint,
@@ -160,13 +160,14 @@ def main(argv: list[str] | None = None) -> None:
     )
     model, optimizer = accelerator.prepare(model, optimizer)
     average = average.to(accelerator.device)
-    accelerator.register_for_checkpointing(average, schedule)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, schedule, clock)
     start = 0
     if found := find_checkpoint(args.output_dir, args.resume_from_checkpoint):
         accelerator.load_state(str(found))
         start = step_of(found)
 
-    began, share = time.monotonic(), accelerator.num_processes
+    share = accelerator.num_processes
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     batches = epoch_batches(len(faces), args.train_batch_size, args.seed, start)
     for step, batch in zip(range(start + 1, args.max_train_steps + 1), batches, strict=False):
@@ -203,7 +204,7 @@ def main(argv: list[str] | None = None) -> None:
             "steps": args.max_train_steps,
             "images_seen": args.max_train_steps * args.train_batch_size,
             "people_learned_from": len(names),
-            "minutes": round((time.monotonic() - began) / 60, 2),
+            "minutes": clock.minutes,
             **{s: score(average, read(args.corpus, s, side, drawings=False)) for s in ("validation", "test")},
         }
         (args.output_dir / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")

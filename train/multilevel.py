@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-import time
 
 import torch
 from editor import sittings
@@ -31,6 +30,7 @@ from s2f.models import LevelCritics, MultiLevel
 from s2f.models.layers import sized
 from s2f.models.multilevel import ASKED, POSE_UNIT
 from s2f.training import (
+    Clock,
     TrainingError,
     begin,
     common_flags,
@@ -142,10 +142,11 @@ def main(argv: list[str] | None = None) -> None:
     schedules = [warm_cosine(o, args.max_train_steps) for o in (optimizer, critic_optimizer)]
     model, optimizer = accelerator.prepare(Levels(plain), optimizer)
     critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
-    accelerator.register_for_checkpointing(average, *schedules)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, *schedules, clock)
 
     start = resume(accelerator, args)
-    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    mine = slice(accelerator.process_index, None, accelerator.num_processes)
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
     values: dict[str, float] = {}
@@ -191,8 +192,7 @@ def main(argv: list[str] | None = None) -> None:
             contact_sheet(args.output_dir, step, sheet(average, shown, shown_pairs, device), len(truths) + 2)
         bar.update()
     bar.close()
-    minutes = round((time.monotonic() - began) / 60, 1)
-    finish(accelerator, args, average, minutes=minutes, people=len(data.person.unique()), losses=values)
+    finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-import time
 
 import torch
 from torch import nn
@@ -26,6 +25,7 @@ from s2f.batches import Faces, read, to_float
 from s2f.errors import S2FError
 from s2f.models import PatchDiscriminator, Pix2Pix
 from s2f.training import (
+    Clock,
     begin,
     common_flags,
     contact_sheet,
@@ -97,10 +97,11 @@ def main(argv: list[str] | None = None) -> None:
     model, critic, optimizer, critic_optimizer = accelerator.prepare(
         plain, judge, optimizer, critic_optimizer
     )
-    accelerator.register_for_checkpointing(average, schedule, critic_schedule)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, schedule, critic_schedule, clock)
 
     start = resume(accelerator, args)
-    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    mine = slice(accelerator.process_index, None, accelerator.num_processes)
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
     values: dict[str, float] = {}
@@ -145,8 +146,7 @@ def main(argv: list[str] | None = None) -> None:
             contact_sheet(args.output_dir, step, sheet(average, shown, device), 6)
         bar.update()
     bar.close()
-    minutes = round((time.monotonic() - began) / 60, 1)
-    finish(accelerator, args, average, minutes=minutes, people=len(data.person.unique()), losses=values)
+    finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import copy
 import json
 import logging
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from s2f.metrics import mean, rate
 from s2f.models.reader import POSE, Cells, Reader
 from s2f.sketch import STYLES
 from s2f.training import (
+    Clock,
     check_finite,
     epoch_batches,
     find_checkpoint,
@@ -229,13 +229,14 @@ def main(argv: list[str] | None = None) -> None:
     )
     model, optimizer = accelerator.prepare(model, optimizer)
     average = average.to(accelerator.device)
-    accelerator.register_for_checkpointing(average, schedule)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, schedule, clock)
     start = 0
     if found := find_checkpoint(args.output_dir, args.resume_from_checkpoint):
         accelerator.load_state(str(found))
         start = step_of(found)
 
-    began, share = time.monotonic(), accelerator.num_processes
+    share = accelerator.num_processes
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     batches = epoch_batches(len(learn), args.train_batch_size, args.seed, start)
     for step, batch in zip(range(start + 1, args.max_train_steps + 1), batches, strict=False):
@@ -275,7 +276,7 @@ def main(argv: list[str] | None = None) -> None:
         metrics = {
             "steps": args.max_train_steps,
             "images_seen": args.max_train_steps * args.train_batch_size,
-            "minutes": round((time.monotonic() - began) / 60, 2),
+            "minutes": clock.minutes,
             **{
                 split: score(average, read(args.corpus, split, args.resolution))
                 for split in ("validation", "test")

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-import time
 from collections.abc import Callable
 
 import torch
@@ -32,6 +31,7 @@ from s2f.errors import S2FError
 from s2f.expression import CLASSES
 from s2f.models import StarGAN, StarGANDiscriminator
 from s2f.training import (
+    Clock,
     TrainingError,
     begin,
     common_flags,
@@ -139,10 +139,11 @@ def main(argv: list[str] | None = None) -> None:
     critic_schedule = late_linear(critic_optimizer, args.max_train_steps)
     model, optimizer = accelerator.prepare(plain, optimizer)
     critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
-    accelerator.register_for_checkpointing(average, schedule, critic_schedule)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, schedule, critic_schedule, clock)
 
     start = resume(accelerator, args)
-    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    mine = slice(accelerator.process_index, None, accelerator.num_processes)
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
     values: dict[str, float] = {}
@@ -196,8 +197,7 @@ def main(argv: list[str] | None = None) -> None:
             contact_sheet(args.output_dir, step, sheet(average, shown, count, device), count + 1)
         bar.update()
     bar.close()
-    minutes = round((time.monotonic() - began) / 60, 1)
-    finish(accelerator, args, average, minutes=minutes, people=len(data.person.unique()), losses=values)
+    finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import time
 
 import torch
 from stargan import LAMBDA_CLS, LAMBDA_GP, LAMBDA_REC, depth_of, flags, lesson, of_classes, rivals, sheet
@@ -22,6 +21,7 @@ from s2f import losses
 from s2f.errors import S2FError
 from s2f.models import ExtendedStarGAN, ReconstructionDiscriminator, StarGANDiscriminator
 from s2f.training import (
+    Clock,
     begin,
     contact_sheet,
     epoch_batches,
@@ -61,10 +61,11 @@ def main(argv: list[str] | None = None) -> None:
     model, optimizer = accelerator.prepare(plain, optimizer)
     critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
     back_critic, back_optimizer = accelerator.prepare(back_judge, back_optimizer)
-    accelerator.register_for_checkpointing(average, schedule, critic_schedule, back_schedule)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, schedule, critic_schedule, back_schedule, clock)
 
     start = resume(accelerator, args)
-    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    mine = slice(accelerator.process_index, None, accelerator.num_processes)
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
     values: dict[str, float] = {}
@@ -127,8 +128,7 @@ def main(argv: list[str] | None = None) -> None:
             contact_sheet(args.output_dir, step, sheet(average, shown, count, device), count + 1)
         bar.update()
     bar.close()
-    minutes = round((time.monotonic() - began) / 60, 1)
-    finish(accelerator, args, average, minutes=minutes, people=len(data.person.unique()), losses=values)
+    finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 
 if __name__ == "__main__":

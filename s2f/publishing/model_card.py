@@ -261,7 +261,7 @@ def made(run: Run) -> str:
         ("parameters", f"{run.parameters:,}, stored as {', '.join(run.kinds)}"),
         ("configuration", _pairs(config)),
         ("arguments", _pairs(run.arguments)),
-        ("went on from", run.parent),
+        ("went on from", run.parent or _stage(run.training.get("init"))),
         ("images seen", _count(run.fact("images_seen"))),
         ("people seen", _count(run.fact("people") or run.recipe.get("people"))),
         ("minutes", run.fact("minutes")),
@@ -270,6 +270,19 @@ def made(run: Run) -> str:
         ("commit", run.fact("commit")),
     ]
     return table(("what", "value"), [(name, str(value)) for name, value in rows if value])
+
+
+def _stage(init: Any) -> str:
+    """An earlier run whose weights this one took up, and the one before that."""
+    if not isinstance(init, Mapping):
+        return ""
+    words = [
+        f"{init.get('max_train_steps')} steps at {init.get('resolution')}²",
+        f"{_count(init.get('images_seen'))} images seen",
+        f"{init.get('minutes')} minutes",
+    ]
+    before = _stage(init.get("init"))
+    return ", ".join(words) + (f", after {before}" if before else "")
 
 
 def _count(value: Any) -> str:
