@@ -60,7 +60,7 @@ class Result:
 class SketchToFace:
     """Draw a face, get a photograph of it, choose its expression.
 
-    >>> pipe = SketchToFace.from_pretrained("org/name")
+    >>> pipe = SketchToFace()  # the models that come with s2f; others by from_pretrained("org/name")
     >>> result = pipe("drawing.png", expression="happy:0.8", seed=7)
     >>> result.image.save("happy.png")
     """
@@ -75,6 +75,8 @@ class SketchToFace:
         dtype: str | torch.dtype | None = None,
         size: int | None = None,
     ) -> None:
+        if drawer is editor is restorer is None:
+            drawer, editor, restorer = map(bundled, ROLES)
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
         self.drawer, self.editor, self.restorer = (self._place(m) for m in (drawer, editor, restorer))
@@ -97,19 +99,15 @@ class SketchToFace:
         token: str | bool | None = None,
         local_files_only: bool = False,
     ) -> SketchToFace:
-        """Assemble from one folder or repository with `drawer/`, `editor/`, `restorer/`, or role by role."""
+        """Assemble from one folder or repository with `drawer/`, `editor/`, `restorer/`, or role by role.
+
+        Without a repository, the roles that are not named have the models that come with s2f.
+        """
         from .hub import snapshot
         from .models import load_model
 
         fetch: dict[str, Any] = {"cache_dir": cache_dir, "token": token, "local_files_only": local_files_only}
         models: dict[str, Any] = {"drawer": drawer, "editor": editor, "restorer": restorer}
-        if path_or_repo is None and all(m is None for m in models.values()):
-            path_or_repo = BUNDLED
-            if not any((BUNDLED / role / "config.json").exists() for role in ROLES):
-                raise ModelError(
-                    "got no model and no weights come with this version, expected the name of one; "
-                    "give a folder or repository to from_pretrained, or drawer=, editor=, restorer="
-                )
         if path_or_repo is not None:
             source = snapshot(path_or_repo, revision=revision, **fetch)
             found = [role for role in ROLES if source.has(f"{role}/config.json")]
@@ -124,6 +122,8 @@ class SketchToFace:
                     models[role] = load_model(source, subfolder=role)
             source.remember()
         for role, model in models.items():
+            if model is None and path_or_repo is None:
+                models[role] = bundled(role)
             if isinstance(model, str | Path):
                 models[role] = load_model(model, revision=None if path_or_repo else revision, **fetch)
         return cls(**models, device=device, dtype=dtype, size=size)
@@ -264,6 +264,14 @@ class SketchToFace:
                 f"got {have}, expected {'an' if role == 'editor' else 'a'} {role} for this; "
                 f"load one with from_pretrained({role}=...)"
             )
+
+
+def bundled(role: str) -> Any:
+    """The model of a role that comes with s2f."""
+    from .models import load_model
+
+    folder = BUNDLED / role
+    return load_model(folder) if folder.is_dir() else None
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:
