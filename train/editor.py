@@ -187,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
         units = functional.smooth_l1_loss(edit.source.float(), batch["source"], beta=0.1)
         led = way_home(edit.flow.float(), batch["at"], batch["was"])
         smooth, new = losses.total_variation(edit.flow.float()), edit.attention.float().mean()
-        loss = 8 * l1 + 6 * bands + 4 * moved + 30 * led + 2 * units + 2 * smooth + 0.05 * new
+        loss = 8 * l1 + 6 * bands + 4 * moved + 60 * led + 2 * units + 2 * smooth + 0.05 * new
         said = {"l1": l1, "moved": moved, "led": led, "units": units, "new": new}
 
         if step > critic_step:

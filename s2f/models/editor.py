@@ -1,11 +1,13 @@
 """The editor: a face and the action units it is to show → the same person with that expression.
 
-    face ─ unshuffle ─▶ U-Net 64² ─┬─ where each pixel comes from ─▶ the face, warped ──────────┐
+    face ─ unshuffle ─▶ U-Net 64² ─┬─ bases ⊗ change of units: where from ─▶ the face, warped ──┐
                 ▲                  └─ 128² ─ detail ─▶ 256²: colour, attention ─▶ a·colour + (1 − a)·warped
      its own units, read by itself; the units asked for
 
 Motion carries the person: the full-resolution photograph itself is moved, so that skin, hair and eyes stay
-what they are, and attention lets new pixels in where motion has none to bring: teeth, folds, closed lids.
+what they are, and attention lets new pixels in where motion has none to bring: teeth, folds, closed lids. Each
+unit moves a face in its own way and in proportion, so the net says how one unit moves this face, for all of
+them, and the flow is their sum: what is asked for is obeyed from the first steps on.
 From GANimation (Pumarola et al., arXiv 1807.09251) the units and the attention, from the first-order motion
 model (Siarohin et al., arXiv 2003.00196) the flow.
 """
@@ -62,6 +64,7 @@ class Editor(nn.Module, HubMixin):
         )
         self.ask = nn.Sequential(nn.Linear(2 * units, condition), nn.SiLU(), nn.Linear(condition, condition))
         self.flow = nn.Sequential(nn.SiLU(), conv(widths[0], 2, std=1e-3))
+        self.bases = nn.Sequential(nn.SiLU(), conv(widths[0], 2 * units, std=1e-3))
         self.first = nn.Sequential(nn.SiLU(), conv(widths[0], 16, std=1e-2))
         self.detail = Detail(widths[0], 12, detail, 4, condition)
 
@@ -100,9 +103,11 @@ class Editor(nn.Module, HubMixin):
         if source is not None:
             now = torch.where(source.isnan(), now, source.to(now))
         looked = [x.expand(many, -1, -1, -1) for x in looked]
-        asked = self.ask(torch.cat([target, target - now.expand(many, -1)], 1))  # (N, condition)
+        step = target - now.expand(many, -1)
+        asked = self.ask(torch.cat([target, step], 1))  # (N, condition)
         x = self.body.decode(looked, asked)  # (N, w0, 64, 64)
-        flow = REACH * torch.tanh(self.flow(x))  # (N, 2, 64, 64)
+        moves = self.bases(x).unflatten(1, (2, self.units))  # (N, 2, units, 64, 64)
+        flow = REACH * torch.tanh(self.flow(x) + torch.einsum("ncuhw,nu->nchw", moves, step))
         warped = warp(face.expand(many, -1, -1, -1), flow)  # (N, 3, S, S)
         paint = functional.pixel_shuffle(self.first(x), 2)  # (N, 4, 128, 128)
         seen = functional.pixel_unshuffle(sized(warped, 4 * GRID), 2)
