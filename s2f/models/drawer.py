@@ -154,7 +154,7 @@ def lab_to_rgb(lab: torch.Tensor) -> torch.Tensor:
     y = (lab[..., 0] + 16) / 116
     f = torch.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], -1)
     xyz = torch.where(f > 0.2068966, f**3, (f - 16 / 116) / 7.787) * lab.new_tensor(WHITE)
-    linear = (xyz @ lab.new_tensor(FROM_XYZ).T).clamp(1e-6, 1)
+    linear = (xyz @ lab.new_tensor(FROM_XYZ).T).clamp(1e-6, 1.0)
     return 2 * torch.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear) - 1
 
 
