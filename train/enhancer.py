@@ -238,7 +238,8 @@ def main(argv: list[str] | None = None) -> None:
         tested, people = read(args.corpus, "test", args.resolution, args.scored)
         judging = load_model(args.judge) if args.judge else None
         figures = score(average, tested, people, accelerator.device, judging)
-        text = json.dumps({"split": "test", "judge": type(judging).__name__, **figures}, indent=2)
+        judge_name = type(judging).__name__ if judging is not None else None
+        text = json.dumps({"steps": args.max_train_steps, "judge": judge_name, "test": figures}, indent=2)
         (args.output_dir / "metrics.json").write_text(text + "\n", encoding="utf-8")
         for task, ways in figures.items():
             for name, one in ways.items():
