@@ -39,6 +39,7 @@ def page(studio: Studio, keeping: Keeping, album: Callable[[Handlers], Album] | 
     """Everything a visitor sees."""
     desk = Handlers(studio, keeping)
     with gr.Blocks(title="s2f: draw a face", delete_cache=(60, int(keeping.seconds))) as demo:
+        programs(Endpoints(studio, keeping))  # first, so that their names are theirs
         parts.text(words.HERO)
         if studio.pipe is None:
             parts.text(words.NO_MODEL)
@@ -49,7 +50,6 @@ def page(studio: Studio, keeping: Keeping, album: Callable[[Handlers], Album] | 
         if album is not None:
             gallery(demo, album(desk), controls, save)
         parts.text(words.notes(keeping.seconds))
-        programs(Endpoints(studio, keeping))
         demo.unload(desk.leave)
     return demo
 

@@ -1,230 +1,264 @@
-"""The page as a visitor meets it: a real server, a real browser, a real client."""
+"""The page as programs meet it: a real server, a real client, and what it leaves behind."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from s2f import provenance
+from s2f.errors import S2FError, SketchError
+from s2f.expression import CLASSES, Expression
+from s2f.space import handlers, parts, studio
+from s2f.space.keeping import Keeping
+from s2f.space.settings import Settings
+from s2f.space.shadows import shadow
 from tests.conftest import draw_face
+from tests.visitors import ROOT, served, tiny_face_model
 
-expect.set_options(timeout=30_000)
-ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+ENDPOINTS = {"/draw", "/express", "/strip", "/animate", "/restore", "/sketch"}
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("space")
 
 
-def serve(folder: Path, **env: str) -> Iterator[str]:
-    port = free_port()
-    log = folder / "server.log"
-    with log.open("w") as out:
-        server = subprocess.Popen(
-            [sys.executable, ROOT / "app.py"],
-            env=os.environ | {"PORT": str(port), "GRADIO_TEMP_DIR": str(folder / "cache")} | env,
-            cwd=ROOT,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-        address = f"http://127.0.0.1:{port}"
+@pytest.fixture(scope="module")
+def app(home: Path) -> Iterator[str]:
+    with served(home, S2F_MODEL=str(tiny_face_model(home)), S2F_KEEP_SECONDS="4", S2F_QUEUE="3") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(app: str, home: Path) -> Client:
+    return Client(app, verbose=False, download_files=str(home / "client"))
+
+
+@pytest.fixture(scope="module")
+def drawing(home: Path) -> Path:
+    draw_face().save(home / "drawing.png")
+    return home / "drawing.png"
+
+
+@pytest.fixture(scope="module")
+def face(client: Client, drawing: Path) -> str:
+    picture, _ = client.predict(handle_file(drawing), api_name="/draw")
+    return str(picture)
+
+
+def test_every_endpoint_is_named_typed_and_documented(client: Client) -> None:
+    known = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(known) == ENDPOINTS
+    for name, facts in known.items():
+        assert all(one["label"] and one["type"] for one in facts["parameters"]), name
+        assert facts["description"], name
+
+
+def test_draw_express_strip_and_sketch(client: Client, face: str, home: Path) -> None:
+    key = (home / "data" / "signing.key").read_bytes().strip()
+    record = provenance.read(face, key=key)
+    assert record is not None
+    assert record.status == "signed"
+    assert Image.open(face).size == (512, 512)
+    happy = client.predict(handle_file(face), "happy:0.8", api_name="/express")
+    assert np.asarray(Image.open(happy)).tolist() != np.asarray(Image.open(face)).tolist()
+    seven = client.predict(handle_file(face), 1.0, api_name="/strip")
+    assert tuple(one["caption"] for one in seven) == CLASSES
+    assert all(provenance.read(one["image"], key=key) for one in seven)
+    sketch = client.predict(handle_file(face), "contour", api_name="/sketch")
+    assert Image.open(sketch).size == (512, 512)
+
+
+def test_animate_gives_a_signed_gif(client: Client, face: str) -> None:
+    moving = client.predict(handle_file(face), "happy", ".gif", 4, api_name="/animate")
+    assert Image.open(moving).n_frames >= 3
+    assert provenance.read(moving) is not None
+
+
+def test_a_restorer_that_is_missing_is_one_sentence(client: Client, face: str) -> None:
+    with pytest.raises(AppError, match="GFPGAN"):
+        client.predict(handle_file(face), "gfpgan", api_name="/restore")
+
+
+def test_bad_input_is_a_sentence_and_the_next_call_works(
+    client: Client, drawing: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"<html>not a picture</html>")
+    for arguments, wrong in (
+        ((handle_file(bad),), "picture|image"),
+        ((handle_file(drawing), "joyous"), "joyous"),
+        ((handle_file(drawing), "", "skin=puce"), "puce"),
+        ((handle_file(drawing), "", "nose=red"), "nose"),
+    ):
+        with pytest.raises(AppError, match=wrong):
+            client.predict(*arguments, api_name="/draw")
+    picture, _ = client.predict(handle_file(drawing), api_name="/draw")
+    assert Image.open(picture).size == (512, 512)
+
+
+def test_a_small_file_of_a_huge_picture_is_refused(client: Client, tmp_path: Path) -> None:
+    Image.new("1", (13_000, 13_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(AppError):
+        client.predict(handle_file(tmp_path / "bomb.png"), api_name="/draw")
+
+
+def test_a_full_queue_says_so_and_nobody_hangs(app: str, client: Client, drawing: Path) -> None:
+    jobs = [client.submit(handle_file(drawing), "", "", 0.7, n, api_name="/draw") for n in range(12)]
+    said = []
+    for job in jobs:
         try:
-            deadline = time.monotonic() + 90
-            while True:
-                try:
-                    urlopen(address, timeout=5).close()
-                    break
-                except OSError:
-                    assert server.poll() is None, log.read_text()
-                    assert time.monotonic() < deadline, log.read_text()
-                    time.sleep(0.2)
-            assert address in log.read_text()  # the address is printed
-            yield address
-        finally:
-            server.terminate()
-            server.wait(20)
+            job.result(timeout=200)
+        except Exception as error:
+            said.append(str(error))
+    assert said
+    assert all("full" in one.lower() for one in said), said
+    assert len(said) < len(jobs)
 
 
-@pytest.fixture(scope="module")
-def bare_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from serve(tmp_path_factory.mktemp("bare"), S2F_MODEL="")
+def test_what_belongs_to_the_page_is_no_endpoint(client: Client) -> None:
+    for name in ("/save", "/reopen", "/sign_in", "/delete", "/draw_1"):
+        with pytest.raises(ValueError, match="api_name"):
+            client.predict(api_name=name)
 
 
-@pytest.fixture(scope="module")
-def model_app(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[str]:
-    yield from serve(tmp_path_factory.mktemp("model"), S2F_MODEL=str(tiny_model))
+def test_nothing_of_a_visitor_outlives_the_time_limit(client: Client, drawing: Path, home: Path) -> None:
+    client.predict(handle_file(drawing), api_name="/draw")
+    assert _pictures(home / "cache")
+    deadline = time.monotonic() + 90
+    while _pictures(home / "cache"):
+        assert time.monotonic() < deadline, _pictures(home / "cache")
+        time.sleep(1)
+    log = (home / "server.log").read_text()
+    assert "base64" not in log
+    assert "drawing.png" not in log
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        message = "got no Chromium, expected Debian's; install the package chromium"
-        assert not os.environ.get("S2F_REQUIRE_BROWSER"), message
-        pytest.skip(message)
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+def _pictures(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def visit(browser: Browser, address: str, width: int = 1280, height: int = 900) -> Page:
-    """A new visitor, whose page may not complain nor ask anyone but the app."""
-    page = browser.new_page(viewport={"width": width, "height": height})
-    page.set_default_timeout(30_000)
-    strangers: list[str] = []
-    page.on(
-        "request",
-        lambda r: strangers.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None,
+def test_the_page_sends_nobody_elsewhere(app: str) -> None:
+    html = urlopen(app, timeout=60).read().decode()
+    links = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"'](https?://[^\"']+)", html)
+    assert not [link for link in links if not link.startswith(app)], links
+
+
+def test_handlers_of_one_question_give_one_answer_and_forget_none(tmp_path: Path) -> None:
+    desk = handlers.Handlers(studio.Studio(None), Keeping(tmp_path, 60))
+    page = studio.data_url(studio.png(draw_face()), "image/png")
+    controls = (parts.AS_DRAWN, 1.0, {}, {}, parts.PLAIN)
+    shown, findings = desk.draw(page, {}, 0.7, 0, ["frame"], *controls)
+    assert shown["src"].startswith("data:image/png")
+    assert not shown["made"]
+    assert "face" in findings
+    assert desk.draw("", {}, 0.7, 0, [], *controls)[0] == {"src": None, "report": handlers.BEGIN}
+    half = studio.data_url(studio.png(Image.new("L", (512, 512), 255)), "image/png")
+    again, _ = desk.draw(half, {}, 0.7, 0, [], *controls)
+    assert again["keep"]
+    assert again["report"].startswith("Not a face yet: ")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "data:text/html;base64,AAAA",
+        "http://elsewhere/x.png",
+        "data:image/png;base64,@@",
+        "data:image/png;base64," + "A" * 8_000_000,
+    ],
+    ids=["html", "address", "garbled", "large"],
+)
+def test_a_page_that_is_no_picture_is_refused(address: str) -> None:
+    with pytest.raises(S2FError, match=r"got .*, expected .*; "):
+        studio.page_bytes(address)
+
+
+def test_an_empty_page_is_no_drawing() -> None:
+    with pytest.raises(SketchError):
+        studio.page_bytes("")
+
+
+def test_controls_become_an_expression_and_presets_come_back(tmp_path: Path) -> None:
+    assert handlers.expression_of(parts.AS_DRAWN, 1.0, {}, {}) is None
+    mixed = handlers.expression_of("happy", 0.5, {"sad": 0.3}, {"AU43_L": 1.0})
+    assert mixed == Expression({"happy": 0.5, "sad": 0.3}, {"AU43_L": 1.0})
+    desk = handlers.Handlers(studio.Studio(None), Keeping(tmp_path, 60))
+    for controls in (
+        ("happy", 0.5, {}, {"AU43_L": 1.0}),
+        (parts.AS_DRAWN, 1.0, {"sad": 0.3, "happy": 0.5}, {}),
+    ):
+        assert desk.load_preset(desk.save_preset(*controls)["text"].encode()) == controls
+
+
+def test_keeping_sweeps_what_is_old_and_only_that(tmp_path: Path) -> None:
+    keeping = Keeping(tmp_path, 60)
+    old, new = keeping.put(b"1", ".jpg"), keeping.put(b"2", ".jpg")
+    os.utime(old, (time.time() - 100,) * 2)
+    assert keeping.sweep() == 1
+    assert not old.exists()
+    assert new.read_bytes() == b"2"
+    assert old.parent.name != new.parent.name
+
+
+def test_shadows_look_like_the_drawing_begun() -> None:
+    page = Image.new("L", (512, 512), 255)
+    page.paste(draw_face().crop((0, 0, 512, 260)))  # the upper half alone
+    under = np.asarray(shadow(studio.png(page)))
+    assert under.shape == (512, 512)
+    assert 0.01 < (under < 200).mean() < 0.5
+    assert (ROOT / "s2f" / "space" / "shadows.png").stat().st_size < 300_000
+
+
+def test_a_studio_remembers_a_few_faces_and_computes_each_once() -> None:
+    made: list[int] = []
+
+    class Counting(studio.Studio):
+        def _draw(self, wish: studio.Wish) -> Any:
+            made.append(wish.seed)
+            return super()._draw(wish)
+
+    few, page = Counting(None), studio.png(draw_face())
+    threads = [threading.Thread(target=few.face, args=[studio.Wish(page, seed=n)]) for n in (1, 2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert few.face(studio.Wish(page, seed=1)) is few.face(studio.Wish(page, seed=1))
+    assert sorted(made) == [1, 2]
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S2F_QUEUE", "0")
+    with pytest.raises(S2FError, match="got S2F_QUEUE='0', expected a number from 1 to 1000"):
+        Settings.from_environment()
+
+
+def _start(port: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PORT": port, "S2F_MODEL": ""}
+    return subprocess.run(
+        [sys.executable, ROOT / "app.py"], env=env, capture_output=True, text=True, check=False
     )
-    page.goto(address)
-    expect(page.get_by_role("tab", name="Draw", exact=True)).to_be_visible()
-    page.strangers = strangers  # type: ignore[attr-defined]
-    return page
 
 
-def scribble(page: Page) -> None:
-    """An outline, two eyes and a mouth, with few points: a software renderer is slow per move."""
-    page.get_by_role("button", name="Brush").first.click()
-    canvas = page.locator("canvas").first
-    box = canvas.bounding_box()
-    assert box
-
-    def stroke(*points: tuple[float, float]) -> None:
-        for n, (x, y) in enumerate(points):
-            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-            if n == 0:
-                page.mouse.down()
-        page.mouse.up()
-
-    stroke(
-        (0.5, 0.15),
-        (0.25, 0.3),
-        (0.23, 0.55),
-        (0.35, 0.8),
-        (0.5, 0.88),
-        (0.65, 0.8),
-        (0.77, 0.55),
-        (0.75, 0.3),
-        (0.5, 0.15),
-    )
-    stroke((0.34, 0.45), (0.42, 0.45), (0.38, 0.47))
-    stroke((0.58, 0.45), (0.66, 0.45), (0.62, 0.47))
-    stroke((0.4, 0.68), (0.5, 0.72), (0.6, 0.68))
-
-
-def picture(page: Page, name: str):
-    return page.locator(f"#{name} img").first
-
-
-def test_a_visitor_draws_and_sees_the_clean_drawing(browser: Browser, bare_app: str, tmp_path: Path) -> None:
-    page = visit(browser, bare_app)
-    expect(page.get_by_text("no trained drawer")).to_be_visible()
-    scribble(page)
-    expect(picture(page, "result")).to_be_visible()
-    expect(page.locator("#report")).not_to_contain_text("to begin")
-    expect(page.get_by_text("Error", exact=True)).to_have_count(0)
-    left, right = (page.locator(f).first.bounding_box() for f in ("canvas", "#result"))
-    assert left
-    assert right
-    assert left["x"] + left["width"] < right["x"]  # side by side on a desktop
-    page.screenshot(path=tmp_path / "draw.png")
-    assert page.strangers == []
-    page.close()
-
-
-def test_a_photo_becomes_a_drawing_and_a_bad_file_is_one_sentence(
-    browser: Browser, bare_app: str, tmp_path: Path
-) -> None:
-    good, bad = tmp_path / "photo.png", tmp_path / "bad.png"
-    Image.radial_gradient("L").convert("RGB").save(good)
-    bad.write_bytes(b"<html>no picture</html>")
-    page = visit(browser, bare_app)
-    page.get_by_role("tab", name="Photo to drawing").click()
-    chooser = page.locator("input[type=file]").last
-    chooser.set_input_files(good)
-    expect(picture(page, "drawn")).to_be_visible()
-    first = picture(page, "drawn").get_attribute("src")
-    page.get_by_label("pencil").check()
-    expect(picture(page, "drawn")).not_to_have_attribute("src", str(first))
-    page.close()
-
-
-def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, bare_app: str, tmp_path: Path) -> None:
-    page = visit(browser, bare_app, width=360, height=740)
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 360
-    page.screenshot(path=tmp_path / "phone.png")
-    page.close()
-
-
-def test_with_a_model_the_face_follows_and_takes_an_expression(
-    browser: Browser, model_app: str, tmp_path: Path
-) -> None:
-    page = visit(browser, model_app)
-    scribble(page)
-    expect(picture(page, "result")).to_be_visible()
-    first = picture(page, "result").get_attribute("src")
-    page.get_by_label("Expression").click()
-    page.get_by_role("option", name="happy").click()
-    expect(picture(page, "result")).not_to_have_attribute("src", str(first))
-    page.screenshot(path=tmp_path / "face.png")
-    assert page.strangers == []
-    page.close()
-
-
-def test_the_endpoints_answer_and_survive_bad_input(bare_app: str, tmp_path: Path) -> None:
-    client = Client(bare_app, verbose=False, download_files=str(tmp_path))
-    photo, bad = tmp_path / "photo.png", tmp_path / "bad.png"
-    Image.radial_gradient("L").convert("RGB").save(photo)
-    draw_face().save(tmp_path / "drawing.png")
-    bad.write_bytes(b"not a picture")
-    page = {"background": None, "layers": [], "composite": handle_file(tmp_path / "drawing.png")}
-    for _ in range(2):
-        done = client.predict(handle_file(photo), "contour", api_name="/sketch")
-        assert Image.open(done).size == (256, 256)
-        with pytest.raises(AppError):
-            client.predict(handle_file(bad), "contour", api_name="/sketch")
-        image, report = client.predict(page, ["polarity", "frame"], api_name="/prepare")
-        assert Image.open(image).size == (512, 512)
-        assert report
-        nothing = {"background": None, "layers": [], "composite": None}
-        assert client.predict(nothing, [], api_name="/prepare") == (None, "Draw a face to begin.")
-
-
-@pytest.mark.parametrize("port", ["abc", "0", "70000"])
+@pytest.mark.parametrize("port", ["abc", "70000"])
 def test_a_wrong_port_is_one_line(port: str) -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / "app.py"],
-        env=os.environ | {"PORT": port},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _start(port)
     assert done.returncode == 1
     assert re.fullmatch(r"app: got PORT=.*\n", done.stderr)
 
@@ -234,12 +268,6 @@ def test_a_taken_port_is_one_line() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        done = subprocess.run(
-            [sys.executable, ROOT / "app.py"],
-            env=os.environ | {"PORT": port},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = _start(port)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith(f"app: got port {port}")
