@@ -58,10 +58,10 @@ class Album:
         """Keep drawing, face and settings: the only way in which anything of a visitor is kept."""
         kept = dict(zip(CONTROLS, controls, strict=True))
         wish = wish_of(page, kept["look"], kept["faithfulness"], kept["seed"], kept["steps"])
-        made, face = self.desk.seen(wish, *(kept[name] for name in CONTROLS[4:]))
-        self.gallery.save(
-            _someone(owner), _drawing(wish.drawing), self.desk.studio.signed(face, ".png"), kept
-        )
+        _, face = self.desk.seen(wish, *(kept[name] for name in CONTROLS[4:]))
+        roles = ("drawer", "editor", "restorer") if face.restored else ("drawer", "editor")
+        picture = self.desk.studio.signed(face.image, ".png", *roles)
+        self.gallery.save(_someone(owner), _drawing(wish.drawing), picture, kept)
         return self.faces(owner), "Saved."
 
     def choose(self, event: gr.EventData) -> str:

@@ -138,7 +138,8 @@ class Handlers:
         self, page: str, look: Any, faithfulness: float, seed: float, steps: list[str], request: gr.Request
     ) -> Iterator[dict[str, str]]:
         """Other faces of the same drawing, one after the other."""
-        wish, stop, shown = wish_of(page, look, faithfulness, seed, steps), self._fresh_stop(request), {}
+        wish, stop = wish_of(page, look, faithfulness, seed, steps), self._fresh_stop(request)
+        shown: dict[str, str] = {}
         for number, face in self.studio.variations(wish, VARIATIONS):
             shown |= self._thumbs({f"seed {number}": face})
             yield shown
@@ -181,7 +182,8 @@ class Handlers:
     ) -> tuple[str, str]:
         """The face before and after it is enhanced, as files."""
         wish, with_what = wish_of(page, look, faithfulness, seed, steps), how[4]
-        made, plain = self.seen(wish, *how[:4], PLAIN)
+        name, intensity, blend, units = how[:4]
+        made, plain = self.seen(wish, name, intensity, blend, units, PLAIN)
         self._need_face(made)
         done = self.studio.restore(plain.image, QUICK if with_what == PLAIN else with_what)
         if done.note:

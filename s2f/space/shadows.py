@@ -30,7 +30,7 @@ def shadow(page: bytes, size: int = 512) -> Image.Image:
     away = (places * mine).sum((1, 2)) / max(float(mine.sum()), 1e-6)
     nearest = np.argsort(away, kind="stable")[:SHOWN]
     mixed = sum(share * bank[n] for share, n in zip(SHARES, nearest, strict=True))
-    picture = Image.fromarray(np.uint8(255 * (1 - np.clip(mixed, 0, 1))))
+    picture = Image.fromarray((255 * (1 - np.clip(mixed, 0, 1))).astype(np.uint8))
     return picture.resize((size, size), Image.Resampling.BICUBIC)
 
 
@@ -48,6 +48,6 @@ def _bank() -> tuple[np.ndarray, np.ndarray]:
     sheet = _ink(np.asarray(Image.open(SHEET).convert("L")))
     rows, columns = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
     bank = sheet.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE)
-    free = [np.uint8(_places(ink) == 0) for ink in bank]
+    free = [(_places(ink) == 0).astype(np.uint8) for ink in bank]
     far = np.stack([np.minimum(cv2.distanceTransform(one, cv2.DIST_L2, 3), GRID / 4) for one in free])
     return far, bank

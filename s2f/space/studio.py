@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from PIL import Image
 
@@ -151,7 +152,8 @@ class Studio:
         return animation.frames(resize(face, pipe.size), express, expression, count=count)
 
     def facts(self, *roles: str) -> provenance.Facts:
-        return provenance.Facts.of(**{role: getattr(self.pipe, role, None) for role in roles})
+        models: dict[str, Any] = {role: getattr(self.pipe, role, None) for role in roles}
+        return provenance.Facts.of(**models)
 
     def signed(self, image: Image.Image, suffix: str = ".jpg", *roles: str) -> bytes:
         """The file of a picture that models made: marked in its pixels, signed in its notes."""
