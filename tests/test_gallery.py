@@ -6,29 +6,21 @@ import contextlib
 import datetime
 import io
 import json
-import os
-import secrets
-import subprocess
-import sys
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pytest
 from PIL import Image
-from sqlalchemy import create_engine, func, select, text, update
+from sqlalchemy import func, select
 
 from s2f import provenance
 from s2f.errors import GalleryError, S2FError
-from s2f.gallery import Accounts, Gallery
+from s2f.gallery import Gallery
 from s2f.gallery import rows as tables
-from s2f.gallery.accounts import LONGEST_WAIT, wait_after
-from tests import postgres
 
 ADA, BEN = "account:ada", "huggingface:7"
 SETTINGS = {"expression": "happy:0.8", "seed": 7, "look": {"hair": "#112233"}, "note": "Grüße \0 😀"}
@@ -42,33 +34,6 @@ def face(level: int = 90) -> Image.Image:
 
 def drawing() -> Image.Image:
     return Image.new("L", (64, 64), 255)
-
-
-@pytest.fixture(scope="session")
-def postgres_address() -> Iterator[str]:
-    with postgres.server() as address:
-        yield address
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'rows.sqlite3'}"
-    address = request.getfixturevalue("postgres_address")
-    engine = create_engine(address, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
-    return str(address)
-
-
-@pytest.fixture(params=["folder", "memory"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "folder":
-        return str(tmp_path / "pictures")
-    return f"memory://{secrets.token_hex(4)}/faces"
 
 
 @pytest.fixture
@@ -342,261 +307,3 @@ def test_what_is_too_much_is_said(on_folder: Gallery) -> None:
     with pytest.raises(GalleryError, match="5000 x 4000"):
         on_folder.save(ADA, Image.new("1", (5000, 4000)), face(), {})
     assert (on_folder.list(ADA), files_of(on_folder)) == ([], [])
-
-
-def test_two_galleries_on_one_database_are_one(database: str, storage: str) -> None:
-    with ThreadPoolExecutor(6) as pool:  # several processes of one page start at once
-        galleries = [*pool.map(lambda _: Gallery(database, storage), range(6))]
-    entry = galleries[0].save(ADA, drawing(), face(), {})
-    assert galleries[5].list(ADA) == [entry]
-    for gallery in galleries:
-        gallery.close()
-
-
-def test_a_newer_schema_is_left_alone(database: str, tmp_path: Path) -> None:
-    gallery = Gallery(database, str(tmp_path / "p"))
-    with gallery.rows.transaction() as rows:
-        rows.execute(update(tables.schema).values(version=99))
-    gallery.close()
-    with pytest.raises(GalleryError, match="schema 99, expected 1"):
-        Gallery(database, str(tmp_path / "p"))
-
-
-def test_defaults_lie_in_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("S2F_DATA", str(tmp_path / "deep" / "data"))
-    gallery = Gallery()
-    gallery.save(ADA, drawing(), face(), {})
-    assert (tmp_path / "deep" / "data" / "gallery.sqlite3").exists()
-    assert len([*(tmp_path / "deep" / "data" / "gallery").rglob("*.png")]) == 2
-    assert (tmp_path / "deep" / "data" / "gallery").stat().st_mode & 0o077 == 0
-    assert not [path for path in (tmp_path / "deep").rglob("*") if "ada" in path.name]
-    gallery.close()
-
-
-def test_addresses_come_from_the_environment(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("S2F_DATABASE_URL", database.replace("postgresql+psycopg", "postgres"))
-    monkeypatch.setenv("S2F_STORAGE_URL", f"memory://{tmp_path.name}")
-    gallery = Gallery()
-    gallery.save(ADA, drawing(), face(), {})
-    assert len(fsspec.filesystem("memory").find(f"/{tmp_path.name}")) == 2
-    gallery.close()
-
-
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("mysql://root:secret@host/x", "begins with 'mysql'"),
-        ("nonsense", "begins with 'nonsense'"),
-        ("sqlite://", "expected sqlite:///PATH"),
-        ("postgresql://me:secret@127.0.0.1:9/x", "see that it runs"),
-        ("sqlite:////dev/null/x.sqlite3", "S2F_DATABASE_URL"),
-    ],
-)
-def test_a_bad_database_is_one_sentence_without_its_password(url: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(GalleryError, match=said) as error:
-        Gallery(url, str(tmp_path))
-    assert "secret" not in str(error.value)
-
-
-def test_a_bad_storage_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    for url, said in (
-        ("nonsense://x", "begins with 'nonsense'"),
-        (str(tmp_path / "file" / "x"), "S2F_STORAGE_URL"),
-    ):
-        with pytest.raises(GalleryError, match=said):
-            Gallery(f"sqlite:///{tmp_path / 'rows.sqlite3'}", url)
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def accounts(database: str, clock: Clock) -> Iterator[Accounts]:
-    made = Accounts(database, scrypt_n=2**4, clock=clock)
-    yield made
-    made.close()
-
-
-def test_who_has_an_account_may_enter(accounts: Accounts) -> None:
-    accounts.add("Ada.L", "correct horse battery")
-    accounts.add("ben", "Zwölf Boxkämpfer")
-    assert accounts.list() == ["ada.l", "ben"]
-    assert accounts.check("ada.l", "correct horse battery")
-    assert accounts.check(" ADA.L ", "correct horse battery")
-    assert accounts.check("ben", "Zwo\u0308lf Boxka\u0308mpfer")  # as another keyboard writes it
-    for name, password in (
-        ("ada.l", "correct horse"),
-        ("ada.l", ""),
-        ("carl", "x" * 12),
-        ("", ""),
-        ("\0", ""),
-    ):
-        assert not accounts.check(name, password)
-    accounts.remove("ben")
-    assert not accounts.check("ben", "Zwölf Boxkämpfer")
-    assert Accounts.owner("Ada.L") == "account:ada.l"
-
-
-def test_passwords_are_salted_and_not_kept(accounts: Accounts) -> None:
-    accounts.add("ada", "the same password")
-    accounts.add("ben", "the same password")
-    with accounts.rows.transaction() as rows:
-        kept = [*rows.scalars(select(tables.accounts.c.password))]
-    assert len(set(kept)) == 2
-    assert all(stored.startswith("scrypt$16$8$3$") and "same" not in stored for stored in kept)
-
-
-def test_accounts_that_cannot_be_are_said(accounts: Accounts) -> None:
-    accounts.add("ada", "correct horse battery")
-    for name, password, said in (
-        ("ada", "correct horse battery", "expected one that is free"),
-        ("ADA", "correct horse battery", "expected one that is free"),
-        ("a b", "correct horse battery", "expected 1 to 64 of a-z"),
-        ("", "correct horse battery", "expected 1 to 64 of a-z"),
-        ("ben", "short", "of 5 characters, expected 10"),
-    ):
-        with pytest.raises(GalleryError, match=said):
-            accounts.add(name, password)
-    with pytest.raises(GalleryError, match="expected an account's"):
-        accounts.remove("ben")
-
-
-@pytest.mark.parametrize("name", ["ada", "nobody"])
-def test_who_guesses_must_wait_whether_the_name_exists_or_not(
-    accounts: Accounts, clock: Clock, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    accounts.add("ada", "correct horse battery")
-    hashed = 0
-    scrypt = accounts_module()._scrypt
-
-    def counted(*args: object) -> bytes:
-        nonlocal hashed
-        hashed += 1
-        return bytes(scrypt(*args))
-
-    monkeypatch.setattr(accounts_module(), "_scrypt", counted)
-    for _ in range(20):
-        assert not accounts.check(name, "a wrong password")
-    assert hashed == 5  # the rest was turned away unread
-    assert not accounts.check("ada", "correct horse battery") or name == "nobody"
-    clock.now += 2
-    assert accounts.check("ada", "correct horse battery")
-    hashed = 0
-    for _ in range(80):
-        clock.now += 60
-        accounts.check(name, "a wrong password")
-    assert 80 / 5 <= hashed < 80 / 5 + 12  # once in five minutes, as soon as the waits have grown
-    clock.now += LONGEST_WAIT
-    assert accounts.check("ada", "correct horse battery")
-
-
-def accounts_module():  # noqa: ANN201
-    import s2f.gallery.accounts as module
-
-    return module
-
-
-def test_waits_grow_and_end() -> None:
-    assert [wait_after(n) for n in range(9)] == [0, 0, 0, 0, 0, 2, 4, 8, 16]
-    assert wait_after(10_000) == LONGEST_WAIT
-
-
-def test_guesses_at_once_are_counted_each(accounts: Accounts) -> None:
-    accounts.add("ada", "correct horse battery")
-    with ThreadPoolExecutor(8) as pool:
-        assert not any(pool.map(lambda n: accounts.check("ada", f"wrong {n}"), range(24)))
-    with accounts.rows.transaction() as rows:
-        assert rows.scalar(select(tables.attempts.c.failures)) == 5
-
-
-def test_a_wrong_name_costs_what_a_wrong_password_costs(tmp_path: Path) -> None:
-    accounts = Accounts(f"sqlite:///{tmp_path / 'rows.sqlite3'}", scrypt_n=2**12)
-    accounts.add("ada", "correct horse battery")
-
-    def cost(name: str) -> float:
-        start = time.process_time()
-        accounts.check(name, "a wrong password")
-        return time.process_time() - start
-
-    known, unknown = (min(cost(name) for _ in range(4)) for name in ("ada", "nobody"))
-    assert 0.6 < known / unknown < 1.6
-    accounts.close()
-
-
-def test_the_usual_cost_is_not_cheap() -> None:
-    from s2f.gallery.accounts import SCRYPT_N, SCRYPT_P, SCRYPT_R
-
-    assert SCRYPT_N * SCRYPT_R * SCRYPT_P >= 2**15 * 8 * 3
-
-
-def test_accounts_on_the_command_line(run_cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("S2F_DATA", str(tmp_path))
-    monkeypatch.setattr(sys, "stdin", io.StringIO("correct horse battery\n"))
-    assert run_cli("gallery", "user", "add", "Ada", "--password-stdin") == (0, "Ada may enter\n", "")
-    assert run_cli("gallery", "user", "list") == (0, "ada\n", "")
-    assert Accounts().check("ada", "correct horse battery")
-    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    status, _, err = run_cli("gallery", "user", "add", "ben")
-    assert status == 1
-    assert "--password-stdin" in err
-    gallery = Gallery()
-    gallery.save(Accounts.owner("ada"), drawing(), face(), {})
-    assert run_cli("gallery", "user", "remove", "ADA") == (0, "ADA is removed\n", "")
-    assert (gallery.list(Accounts.owner("ada")), files_of(gallery)) == ([], [])
-    assert run_cli("gallery", "user", "list") == (0, "", "")
-    status, _, err = run_cli("gallery", "user", "remove", "ada")
-    assert status == 1
-    assert "expected an account's" in err
-    assert run_cli("gallery", "sweep") == (0, "0 removed\n", "")
-
-
-def test_the_password_is_asked_for_twice(run_cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("S2F_DATA", str(tmp_path))
-    terminal = io.StringIO()
-    monkeypatch.setattr(terminal, "isatty", lambda: True)
-    monkeypatch.setattr(sys, "stdin", terminal)
-    for answers, status, said in (
-        (["correct horse battery", "correct horse batterie"], 1, "two passwords that differ"),
-        (["correct horse battery"] * 2, 0, ""),
-    ):
-        asked = iter(answers)
-        monkeypatch.setattr("getpass.getpass", lambda _, asked=asked: next(asked))
-        got, _, err = run_cli("gallery", "user", "add", "ada")
-        assert got == status
-        assert said in err
-
-
-def test_without_the_extra_it_says_what_to_install() -> None:
-    code = (
-        "import sys; sys.modules['sqlalchemy'] = None\n"
-        "from s2f.__main__ import main; sys.exit(main(['gallery', 'user', 'list']))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr == (
-        "s2f: got no sqlalchemy here, expected it for the gallery; pip install 's2f[gallery]'\n"
-    )
-
-
-def test_postgres_is_not_left_out_where_it_must_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "binaries", lambda: None)
-    for name in ("CI", "S2F_REQUIRE_POSTGRES"):
-        monkeypatch.delenv("CI", raising=False)
-        monkeypatch.delenv("S2F_REQUIRE_POSTGRES", raising=False)
-        with pytest.raises(pytest.skip.Exception, match="apt install postgresql"), postgres.server():
-            pass
-        monkeypatch.setitem(os.environ, name, "1")
-        with pytest.raises(pytest.fail.Exception, match="apt install postgresql"), postgres.server():
-            pass
