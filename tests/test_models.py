@@ -13,11 +13,13 @@ from torch import nn
 
 from s2f.errors import ModelError
 from s2f.models import (
+    DCGAN,
     GFPGAN,
     MODELS,
     AlexNet,
     Classifier,
     Critic,
+    DCGANDiscriminator,
     DoubleEncoder,
     Drawer,
     Editor,
@@ -97,6 +99,17 @@ CASES = {
         lambda: PatchDiscriminator(width=4),
         lambda n: (drawing(n, 32), face(n, 32)),
         lambda n: [(n, 1, 2, 2)],
+        is_picture=False,
+    ),
+    "dcgan": Case(
+        lambda: DCGAN(width=3, latent=6),
+        lambda n: (torch.randn(n, 6),),
+        lambda n: [(n, 3, 64, 64)],
+    ),
+    "dcgan critic": Case(
+        lambda: DCGANDiscriminator(width=4),
+        lambda n: (face(n, 64),),
+        lambda n: [(n,)],
         is_picture=False,
     ),
     "classifier": Case(

@@ -12,6 +12,7 @@ from ..hub import HubMixin, Snapshot, class_and_arguments, snapshot
 from .alexnet import AlexNet
 from .classifier import Classifier
 from .critic import Critic
+from .dcgan import DCGAN, DCGANDiscriminator
 from .double_encoder import DoubleEncoder
 from .drawer import Drawer
 from .editor import Editor
@@ -30,6 +31,7 @@ MODELS: dict[str, type[HubMixin]] = {
     "alexnet": AlexNet,
     "classifier": Classifier,
     "critic": Critic,
+    "dcgan": DCGAN,
     "double_encoder": DoubleEncoder,
     "drawer": Drawer,
     "editor": Editor,
@@ -46,11 +48,13 @@ MODELS: dict[str, type[HubMixin]] = {
 }
 
 __all__ = [
+    "DCGAN",
     "GFPGAN",
     "MODELS",
     "AlexNet",
     "Classifier",
     "Critic",
+    "DCGANDiscriminator",
     "DoubleEncoder",
     "Drawer",
     "Editor",

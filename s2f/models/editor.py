@@ -5,9 +5,9 @@
      its own units, read by itself; the units asked for
 
 Motion carries the person: the full-resolution photograph itself is moved, so that skin, hair and eyes stay
-what they are, and attention lets new pixels in where motion has none to bring: teeth, folds, closed lids. Each
-unit moves a face in its own way and in proportion, so the net says how one unit moves this face, for all of
-them, and the flow is their sum: what is asked for is obeyed from the first steps on.
+what they are, and attention lets new pixels in where motion has none to bring: teeth, folds, closed lids. A
+unit moves a face in its own way and in proportion, so the net says how each moves this face, and the flow is
+their sum: what is asked for is obeyed from the first steps on.
 From GANimation (Pumarola et al., arXiv 1807.09251) the units and the attention, from the first-order motion
 model (Siarohin et al., arXiv 2003.00196) the flow.
 """
