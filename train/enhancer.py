@@ -13,7 +13,6 @@ import argparse
 import copy
 import json
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +30,7 @@ from s2f.models import Enhancer, load_model
 from s2f.models.critic import Patches
 from s2f.restore.degrade import degraded, doubled
 from s2f.training import (
+    Clock,
     begin,
     common_flags,
     contact_sheet,
@@ -188,10 +188,11 @@ def main(argv: list[str] | None = None) -> None:
     model, critic, optimizer, critic_optimizer = accelerator.prepare(
         Cleaning(plain), judge, optimizer, critic_optimizer
     )
-    accelerator.register_for_checkpointing(average, schedule)
+    clock = Clock()
+    accelerator.register_for_checkpointing(average, schedule, clock)
 
     start = resume(accelerator, args)
-    began, mine = time.monotonic(), slice(accelerator.process_index, None, accelerator.num_processes)
+    mine = slice(accelerator.process_index, None, accelerator.num_processes)
     bar = tqdm(total=args.max_train_steps, initial=start, disable=not accelerator.is_main_process, delay=2)
     batches = epoch_batches(len(faces), args.train_batch_size, args.seed, start)
     for step, chosen in zip(range(start + 1, args.max_train_steps + 1), batches, strict=False):
@@ -233,7 +234,7 @@ def main(argv: list[str] | None = None) -> None:
         bar.update()
     bar.close()
 
-    minutes = round((time.monotonic() - began) / 60, 1)
+    minutes = clock.minutes
     if accelerator.is_main_process and args.scored:
         tested, people = read(args.corpus, "test", args.resolution, args.scored)
         judging = load_model(args.judge) if args.judge else None

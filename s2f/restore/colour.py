@@ -5,6 +5,8 @@ All on framed faces, RGB uint8 or float32 in 0-255: where the frame is fixed, pl
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -57,8 +59,11 @@ def moved(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
     return found
 
 
+@lru_cache(maxsize=16)
 def _discs(places: tuple[tuple[float, float, float], ...], size: int) -> np.ndarray:
     y, x = (np.mgrid[:size, :size].astype(np.float32) + 0.5) / size
     # of a small picture at least the nearest pixel
     away = [np.hypot(x - cx, y - cy) / max(radius, 0.75 / size) for cx, cy, radius in places]
-    return (np.minimum.reduce(away) <= 1).astype(np.float32)
+    discs = (np.minimum.reduce(away) <= 1).astype(np.float32)
+    discs.flags.writeable = False  # the same for every caller
+    return discs
