@@ -20,6 +20,7 @@ from s2f.models import (
     Classifier,
     Critic,
     DCGANDiscriminator,
+    Diffusion,
     DoubleEncoder,
     Drawer,
     Editor,
@@ -67,6 +68,8 @@ class Case:
             return [edit.face, edit.source]
         if isinstance(model, Drawer):
             return model.levels(*inputs)
+        if isinstance(model, Diffusion):
+            return [model.denoise(*inputs)]
         out = model(*inputs)
         if isinstance(model, Critic):
             return [*out[0], *out[1]]
@@ -99,6 +102,12 @@ CASES = {
         lambda: PatchDiscriminator(width=4),
         lambda n: (drawing(n, 32), face(n, 32)),
         lambda n: [(n, 1, 2, 2)],
+        is_picture=False,
+    ),
+    "diffusion": Case(
+        lambda: Diffusion(size=16, widths=[8, 16], layers=1),
+        lambda n: (face(n, 16), torch.randint(1000, (n,)), drawing(n, 16)),
+        lambda n: [(n, 3, 16, 16)],
         is_picture=False,
     ),
     "dcgan": Case(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -16,13 +18,15 @@ from safetensors.torch import load_file
 
 from s2f import SketchToFace, losses
 from s2f.errors import ModelError
-from s2f.models import MODELS, load_model
+from s2f.models import MODELS, Diffusion, load_model
+from s2f.models.diffusion import noising
 
 ROOT = Path(__file__).parents[1]
 RUNS = {
     "pix2pix": ("pix2pix", "--width", 4, "--critic_width", 4, "--depth", 6),
     "pix2pix, contextual": ("pix2pix", "--objective", "contextual")
     + ("--width", 4, "--critic_width", 4, "--depth", 5),
+    "diffusion": ("diffusion", "--widths", 8, 16, "--layers", 1, "--sampling_steps", 2),
     "dcgan": ("dcgan", "--width", 3, "--critic_width", 4, "--latent", 6, "--reconstruction_steps", 3),
 }
 
@@ -34,6 +38,11 @@ def script(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(autouse=True)
+def _scripts_import_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "train"))
 
 
 def train(kind: str, corpus: Path, folder: Path, *more: object) -> dict:
@@ -61,6 +70,7 @@ def test_two_steps_a_resume_and_a_reload(kind: str, mini_corpus: Path, tmp_path:
     assert all(np.isfinite(value) for value in facts["losses"].values())
     assert str(tmp_path) not in json.dumps(facts)
     assert [p.name for p in (straight / "samples").iterdir()] == ["000004.png"]
+    assert (straight / "diffusers" / "model_index.json").exists() == (kind == "diffusion")
 
     assert type(load_model(halves)) is MODELS[str(RUNS[kind][0])]
     pipe = SketchToFace.from_pretrained(drawer=halves, device="cpu", size=64)
@@ -108,3 +118,59 @@ def test_dcgan_finds_what_it_can_make_and_says_what_it_cannot() -> None:
         model.reconstruct(true[..., :32])
     with pytest.raises(ModelError, match="expected \\[batch, 5\\]"):
         model(torch.zeros(2, 6))
+
+
+@pytest.fixture
+def sampler() -> Diffusion:
+    torch.manual_seed(0)
+    return Diffusion(size=16, widths=[8, 16], layers=1, steps=3).eval()
+
+
+def test_a_drawing_has_many_faces_and_each_seed_its_own(sampler: Diffusion) -> None:
+    pages = torch.rand(3, 1, 32, 32) * 2 - 1
+    pages[1] = pages[0]
+
+    def faces(*seeds: int) -> torch.Tensor:
+        return sampler(pages, generator=[torch.Generator().manual_seed(seed) for seed in seeds])
+
+    one, again, other = faces(1, 2, 3), faces(1, 2, 3), faces(4, 2, 3)
+    assert one.shape == (3, 3, 16, 16)
+    assert one.abs().max() <= 1
+    assert torch.equal(one, again)
+    assert torch.allclose(one[1:], other[1:], atol=1e-5)  # the seed of one is nothing to the others
+    assert not torch.allclose(one[0], other[0], atol=0.1)
+    assert not torch.allclose(one[0], one[1], atol=0.1)  # one drawing, two seeds
+    assert torch.equal(sampler(pages), sampler(pages))  # nobody asked for another
+    guided = sampler(pages, guidance=3.0)
+    assert not torch.allclose(guided, sampler(pages), atol=1e-3)
+
+
+def test_diffusers_itself_loads_the_diffusion_drawer(sampler: Diffusion, tmp_path: Path) -> None:
+    """In a process that knows no s2f, from the folder alone."""
+    sampler.save_pipeline(tmp_path / "pipeline")
+    Image.linear_gradient("L").save(tmp_path / "drawing.png")
+    code = """
+import sys, numpy as np, torch
+from diffusers import DiffusionPipeline
+from PIL import Image
+pipe = DiffusionPipeline.from_pretrained("pipeline", trust_remote_code=True)
+made = pipe(Image.open("drawing.png"), 3, generator=torch.Generator().manual_seed(5)).images[0]
+made.save("made.png")
+assert "s2f" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    page = np.asarray(Image.open(tmp_path / "drawing.png"))
+    sketch = torch.from_numpy(page.copy())[None, None].float() / 127.5 - 1
+    mine = sampler(sketch, generator=[torch.Generator().manual_seed(5)])
+    theirs = np.asarray(Image.open(tmp_path / "made.png")).astype(float) / 127.5 - 1
+    assert np.abs(mine[0].detach().permute(1, 2, 0).numpy() - theirs).max() < 0.01
+
+
+def test_what_is_learned_of_each_noise_is_weighted() -> None:
+    weights = script("diffusion").weight_of(noising().alphas_cumprod)
+    assert weights[0] < 1e-2  # hardly any noise, hardly anything to learn
+    assert weights.max() == pytest.approx(5 / 6, abs=0.01)
+    assert weights[-1] < 1e-3

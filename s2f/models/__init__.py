@@ -13,6 +13,7 @@ from .alexnet import AlexNet
 from .classifier import Classifier
 from .critic import Critic
 from .dcgan import DCGAN, DCGANDiscriminator
+from .diffusion import Diffusion
 from .double_encoder import DoubleEncoder
 from .drawer import Drawer
 from .editor import Editor
@@ -32,6 +33,7 @@ MODELS: dict[str, type[HubMixin]] = {
     "classifier": Classifier,
     "critic": Critic,
     "dcgan": DCGAN,
+    "diffusion": Diffusion,
     "double_encoder": DoubleEncoder,
     "drawer": Drawer,
     "editor": Editor,
@@ -55,6 +57,7 @@ __all__ = [
     "Classifier",
     "Critic",
     "DCGANDiscriminator",
+    "Diffusion",
     "DoubleEncoder",
     "Drawer",
     "Editor",
