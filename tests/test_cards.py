@@ -33,6 +33,7 @@ TINY: dict[str, Callable[[], nn.Module]] = {
     "classifier": lambda: MODELS["classifier"](width=8, size=32),
     "dcgan": lambda: MODELS["dcgan"](width=3, latent=6),
     "diffusion": lambda: MODELS["diffusion"](size=32, widths=[8, 16], layers=1, steps=2),
+    "deepfacedrawing": lambda: MODELS["deepfacedrawing"](64, [8, 8], 8, 8, 8, 2, 1, 3, bank=5, page=64),
     "doubleencoder": lambda: MODELS["double_encoder"](size=32, width=8, blocks=1, features=8),
     "drawer": lambda: MODELS["drawer"](size=128, widths=[8, 16], detail=[], condition=16, bank=4),
     "editor": lambda: MODELS["editor"](size=128, widths=[8, 16], detail=8, condition=16),

@@ -20,6 +20,8 @@ from s2f.models import (
     Classifier,
     Critic,
     DCGANDiscriminator,
+    DeepFaceDrawing,
+    DeepFaceDrawingDiscriminator,
     Diffusion,
     DoubleEncoder,
     Drawer,
@@ -70,7 +72,11 @@ class Case:
             return model.levels(*inputs)
         if isinstance(model, Diffusion):
             return [model.denoise(*inputs)]
+        if isinstance(model, DeepFaceDrawing):
+            return [model(*inputs), model.redrawn(*inputs), model.shadow(inputs[0])]
         out = model(*inputs)
+        if isinstance(model, DeepFaceDrawingDiscriminator):
+            return [seen for scale in out for seen in scale]
         if isinstance(model, Critic):
             return [*out[0], *out[1]]
         if isinstance(model, GFPGAN):
@@ -119,6 +125,23 @@ CASES = {
         lambda: DCGANDiscriminator(width=4),
         lambda n: (face(n, 64),),
         lambda n: [(n,)],
+        is_picture=False,
+    ),
+    "deepfacedrawing": Case(
+        lambda: stirred(
+            DeepFaceDrawing(64, [8, 8], 8, 8, 8, downs=2, blocks=1, neighbours=3, bank=5, page=64)
+        ),
+        lambda n: (drawing(n, 96), torch.rand(n, 5)),
+        lambda n: [(n, 3, 96, 96), (n, 1, 96, 96), (n, 1, 96, 96)],
+        exact=1e-4,  # stirred: small differences grow
+    ),
+    "deepfacedrawing critic": Case(
+        lambda: DeepFaceDrawingDiscriminator(width=4, depth=2),
+        lambda n: (drawing(n, 32), face(n, 32)),
+        lambda n: [
+            *((n, c, s, s) for c, s in ((4, 17), (8, 9), (16, 10), (1, 11))),
+            *((n, c, s, s) for c, s in ((4, 9), (8, 5), (16, 6), (1, 7))),
+        ],
         is_picture=False,
     ),
     "classifier": Case(

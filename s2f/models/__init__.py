@@ -13,6 +13,7 @@ from .alexnet import AlexNet
 from .classifier import Classifier
 from .critic import Critic
 from .dcgan import DCGAN, DCGANDiscriminator
+from .deepfacedrawing import DeepFaceDrawing, DeepFaceDrawingDiscriminator
 from .diffusion import Diffusion
 from .double_encoder import DoubleEncoder
 from .drawer import Drawer
@@ -34,6 +35,7 @@ MODELS: dict[str, type[HubMixin]] = {
     "critic": Critic,
     "dcgan": DCGAN,
     "diffusion": Diffusion,
+    "deepfacedrawing": DeepFaceDrawing,
     "double_encoder": DoubleEncoder,
     "drawer": Drawer,
     "editor": Editor,
@@ -58,6 +60,8 @@ __all__ = [
     "Critic",
     "DCGANDiscriminator",
     "Diffusion",
+    "DeepFaceDrawing",
+    "DeepFaceDrawingDiscriminator",
     "DoubleEncoder",
     "Drawer",
     "Editor",
