@@ -50,6 +50,10 @@ class Faces:
     def __len__(self) -> int:
         return len(self.picture)
 
+    def invented(self) -> Faces:
+        """Who is learned from: those who do not exist, or everybody in a set of photographs alone."""
+        return self if bool(self.real.all()) else self.where(~self.real)
+
     def where(self, chosen: torch.Tensor) -> Faces:
         """Some of the rows, by index or mask."""
         parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> None:
     accelerator = begin(args, "dcgan")
     device = accelerator.device
     data = read(args.corpus, "train", args.resolution, drawings=False, limit=args.train_samples)
-    data = data.where(~data.real)
+    data = data.invented()
 
     plain, judge = DCGAN(args.width, args.latent), DCGANDiscriminator(args.critic_width)
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(device)

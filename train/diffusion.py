@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
     accelerator = begin(args, "diffusion")
     device = accelerator.device
     data = read(args.corpus, "train", args.resolution, limit=args.train_samples)
-    data = data.where(~data.real)
+    data = data.invented()
     shown = read(args.corpus, "validation", args.resolution)
     shown = shown.where(torch.linspace(0, len(shown) - 1, 8).long())
 

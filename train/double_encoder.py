@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
     accelerator = begin(args, "double_encoder")
     device = accelerator.device
     data = read(args.corpus, "train", args.resolution, drawings=False, limit=args.train_samples)
-    data = data.where(~data.real)
+    data = data.invented()
     pairs = sittings(data)
     shown = read(args.corpus, "validation", args.resolution, drawings=False)
     shown = shown.where(torch.linspace(0, len(shown) - 1, 6).long())

@@ -24,6 +24,7 @@ from s2f.errors import S2FError
 from s2f.models import Critic, Drawer
 from s2f.training import (
     Clock,
+    TrainingError,
     begin,
     common_flags,
     contact_sheet,
@@ -140,12 +141,17 @@ def main(argv: list[str] | None = None) -> None:
     # below its full size the drawer's finest levels rest
     accelerator = begin(args, "drawer", DistributedDataParallelKwargs(find_unused_parameters=True))
     data = read(args.corpus, "train", args.resolution, limit=args.train_samples)
-    data = data.where(~data.real)
+    data = data.invented()
     shown = read(args.corpus, "validation", args.resolution)
     shown = shown.where(torch.linspace(0, len(shown) - 1, 12).long())
 
     plain = Drawer.from_pretrained(args.init) if args.init else Drawer(args.size, args.widths)
     whole = data.look[data.look.isfinite().flatten(1).all(1)]
+    if not len(whole):
+        raise TrainingError(
+            "got a corpus in which no look is measured, expected one that s2f corpus build made; on other "
+            "pictures train pix2pix or diffusion"
+        )
     plain.bank.copy_(whole[torch.linspace(0, len(whole) - 1, len(plain.bank)).long()])
     judge = Critic(channels=4, width=args.critic_width)
     plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]

@@ -66,7 +66,9 @@ class Editing(nn.Module):
 def sittings(faces: Faces) -> torch.Tensor:
     """(N, k) for each row the rows of its own sitting, itself first, repeated up to k."""
     together: dict[tuple[int, ...], list[int]] = {}
-    for n, (person, pose) in enumerate(zip(faces.person.tolist(), faces.pose.tolist(), strict=True)):
+    for n, (person, pose) in enumerate(
+        zip(faces.person.tolist(), faces.pose.nan_to_num().tolist(), strict=True)
+    ):
         together.setdefault((person, *(round(100 * p) for p in pose)), []).append(n)
     widest = max(len(rows) for rows in together.values())
     if widest < 2:
@@ -149,7 +151,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     accelerator = begin(args, "editor")
     data = read(args.corpus, "train", args.resolution, drawings=False, limit=args.train_samples)
-    data = data.where(~data.real)
+    data = data.invented()
+    if not bool(data.units.isfinite().all()):
+        raise TrainingError(
+            "got a corpus in which action units are not known, expected one that s2f corpus build made; on "
+            "other pictures train stargan or exprgan"
+        )
     pairs = sittings(data)
     shown = read(args.corpus, "validation", args.resolution, drawings=False)
     shown = shown.where(torch.nonzero(~shown.real)[:42, 0])

@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
     accelerator = begin(args, "exprgan", DistributedDataParallelKwargs(find_unused_parameters=True))
     device = accelerator.device
     data = read(args.corpus, "train", args.resolution, drawings=False, limit=args.train_samples)
-    data = data.where(~data.real) if not data.real.all() else data
+    data = data.invented()
     shown = read(args.corpus, "validation", args.resolution, drawings=False)
     shown = shown.where(torch.linspace(0, len(shown) - 1, 6).long())
     who = load_model(args.identity).to(device).requires_grad_(False) if args.identity else None

@@ -128,7 +128,7 @@ def main(argv: list[str] | None = None) -> None:
     accelerator = begin(args, "multilevel")
     device = accelerator.device
     data = read(args.corpus, "train", args.resolution, drawings=False, limit=args.train_samples)
-    data = data.where(~data.real)
+    data = data.invented()
     shown = read(args.corpus, "validation", args.resolution, drawings=False)
     shown = shown.where(torch.nonzero(~shown.real)[:28, 0])
     partners = other_poses if args.asked == "pose" else sittings
