@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import types
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,47 +10,15 @@ import torch
 from s2f.errors import ModelError
 from s2f.models import GFPGAN
 from s2f.models.gfpgan import channels
+from tests.published_gfpgan import published_class
 
 SMALL = {"size": 64, "narrow": 0.25, "style": 32, "mlp_depth": 2}
 THEIRS = {"size": "out_size", "style": "num_style_feat", "mlp_depth": "num_mlp", "half_modulated": "sft_half"}
 
 
-def _stub(name: str, **contents: Any) -> types.ModuleType:
-    module = types.ModuleType(name)
-    module.__dict__.update(contents)
-    module.__path__ = []
-    return module
-
-
 @pytest.fixture(scope="module")
-def published() -> Iterator[Any]:
-    """The class GFPGANv1Clean of the installed package, its file loaded past what the package imports."""
-    found = importlib.util.find_spec("gfpgan")
-    assert found is not None, "no gfpgan installed, expected tests/requirements-nodeps.txt; run make test"
-    assert found.origin is not None
-    registry = types.SimpleNamespace(register=lambda: lambda cls: cls)
-    stubs = {
-        "basicsr": _stub("basicsr"),
-        "basicsr.utils": _stub("basicsr.utils"),
-        "basicsr.utils.registry": _stub("basicsr.utils.registry", ARCH_REGISTRY=registry),
-        "basicsr.archs": _stub("basicsr.archs"),
-        "basicsr.archs.arch_util": _stub(
-            "basicsr.archs.arch_util", default_init_weights=lambda *_, **__: None
-        ),
-        "published": _stub("published"),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, module in stubs.items():
-            patch.setitem(sys.modules, name, module)
-        for name in ("stylegan2_clean_arch", "gfpganv1_clean_arch"):
-            file = Path(found.origin).parent / "archs" / f"{name}.py"
-            spec = importlib.util.spec_from_file_location(f"published.{name}", file)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            patch.setitem(sys.modules, f"published.{name}", module)
-            spec.loader.exec_module(module)
-        yield module.GFPGANv1Clean
+def published() -> Any:
+    return published_class()
 
 
 def pair(published: Any, **ours: Any) -> tuple[Any, GFPGAN]:

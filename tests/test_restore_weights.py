@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from PIL import Image
 
 from s2f.errors import ModelError
 from s2f.models import GFPGAN
-from s2f.restore import attempt, open_restorer, weights
+from s2f.restore import Fetched, attempt, open_restorer, weights
 from tests.grainy import face, pixels
 
 TINY = {"size": 16, "narrow": 0.03125, "style": 8, "mlp_depth": 2}
@@ -133,12 +134,15 @@ class Source:
 
     def __init__(self) -> None:
         self.data, self.cut, self.ranges, self.status, self.asked = b"", 0, True, 0, []  # type: ignore[var-annotated]
+        self.open = threading.Event()
+        self.open.set()
         source = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked = self.headers.get("Range", "")
                 source.asked.append(asked)
+                source.open.wait(20)
                 if source.status:
                     self.send_error(source.status)
                     return
@@ -162,6 +166,7 @@ class Source:
 @pytest.fixture
 def source(pth: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(weights.constants, "HF_HUB_OFFLINE", False)
     one = Source()
     one.data = pth.read_bytes()
     digest = hashlib.sha256(one.data).hexdigest()
@@ -233,6 +238,45 @@ def test_no_network_is_said_and_loses_nothing(source: Source, home: Path) -> Non
     with pytest.raises(ModelError, match="check the network and run it again"):
         weights.fetch(base="http://127.0.0.1:9/", progress=False)
     assert (home / "GFPGANv1.4.pth.part").read_bytes() == kept[:500]
+
+
+def test_a_machine_that_may_not_reach_out_asks_nobody(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match="got HF_HUB_OFFLINE set"):
+        weights.fetch(base=source.base)
+    assert source.asked == []
+
+
+def test_a_page_fetches_behind_its_visitors(source: Source, tiny: GFPGAN) -> None:
+    """Both who ask are told at once how far it is, their pictures stay, and later it works for all."""
+    source.open.clear()
+    opened = Fetched(base=source.base, patience=0.05)
+    before = face(32)
+    for _ in range(2):
+        early = attempt(before, opened)
+        assert not early.restored
+        assert np.array_equal(pixels(early.image), pixels(before))
+        assert re.match(r"got 0 of \d+ MB .* try again in a minute$", early.note)
+    source.open.set()
+    opened.patience = 20
+    with ThreadPoolExecutor(4) as pool:
+        models = list(pool.map(lambda _: opened(), range(4)))
+    assert all(model is models[0] for model in models)
+    assert all(torch.equal(v, tiny.state_dict()[name]) for name, v in models[0].state_dict().items())
+    assert attempt(before, opened).restored
+    assert len(source.asked) == 1
+
+
+def test_a_page_without_a_network_says_so_once_and_tries_again(source: Source) -> None:
+    source.status = 503
+    opened = Fetched(base=source.base, patience=20)
+    for _ in range(2):
+        assert re.search("status 503.*check the network", attempt(face(32), opened).note)
+    assert len(source.asked) == 2 * weights.AT_FIRST
+    source.status = 0
+    assert attempt(face(32), opened).restored
 
 
 def test_a_full_disk_is_said_before_anything_is_fetched(

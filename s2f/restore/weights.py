@@ -36,7 +36,8 @@ NEWEST = "1.4"
 VARIABLE = "S2F_GFPGAN_WEIGHTS"
 PIECE = 1 << 18
 PATIENCE = 30  # seconds without a byte
-ATTEMPTS = 5  # in a row that bring nothing
+ATTEMPTS = 5  # in a row that bring nothing, after some came; where none came, the network is not there
+AT_FIRST = 2
 PAUSE = 1.0  # seconds before the second of them, and longer before each later one
 
 
@@ -67,6 +68,15 @@ def cache_folder() -> Path:
     """Beside the Hub's own cache."""
     home = os.environ.get("HF_HOME") or constants.HF_HOME
     return Path(home).expanduser().parent / "s2f"
+
+
+def arrived(version: str = NEWEST, cache: Path | None = None) -> int:
+    """How many bytes of a version's file a fetch that is under way has."""
+    part = place(version, cache).parent / f"{_published(version).file}.part"
+    try:
+        return part.stat().st_size
+    except OSError:
+        return 0
 
 
 def place(version: str = NEWEST, cache: Path | None = None) -> Path:
@@ -192,6 +202,13 @@ def fetch(
 ) -> Path:
     """The folder of that version's weights, downloaded, verified and converted if they are not there yet."""
     wanted, folder = _published(version), place(version, cache)
+    if (folder / "config.json").is_file():
+        return folder
+    if constants.HF_HUB_OFFLINE:
+        raise ModelError(
+            "got HF_HUB_OFFLINE set, expected to be allowed to fetch GFPGAN's weights; unset it, or give a "
+            f"file with --weights or {VARIABLE}"
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # a second process waits for the first, and finds its work done
@@ -227,7 +244,7 @@ def _download(address: str, wanted: Weights, part: Path, progress: bool) -> None
     """Until the part is whole; a cut is followed by another request from there on."""
     from tqdm import tqdm
 
-    idle = 0
+    idle, first = 0, part.stat().st_size if part.exists() else 0
     with tqdm(
         total=wanted.size, unit="B", unit_scale=True, desc=wanted.file, disable=not progress, leave=False
     ) as bar:
@@ -249,7 +266,7 @@ def _download(address: str, wanted: Weights, part: Path, progress: bool) -> None
                 trouble = str(getattr(error, "reason", "") or error or type(error).__name__)
             now = part.stat().st_size if part.exists() else 0
             idle = 0 if now > have else idle + 1
-            if idle >= ATTEMPTS:
+            if idle >= (ATTEMPTS if now > first else AT_FIRST):
                 raise ModelError(
                     f"got {now:,} of {wanted.size:,} bytes of {address} ({trouble}), expected all of them; "
                     "check the network and run it again: it goes on from there; or give a file with --weights"

@@ -18,7 +18,7 @@ from ..expression import Expression
 from ..image import resize
 from ..photo import Changed, change_faces
 from ..pipeline import FAITHFULNESS, SketchToFace
-from ..restore import Restored, Restorer, attempt, open_restorer
+from ..restore import Fetched, Restored, Restorer, attempt, open_restorer
 from ..sketch import STEPS, Finding, prepare
 from .settings import CANVAS, MAX_PAGE_BYTES
 
@@ -58,6 +58,7 @@ class Studio:
         self.small = SketchToFace(editor=pipe.editor, size=THUMBNAIL) if pipe and pipe.editor else None
         self._faces: OrderedDict[Wish, Made] = OrderedDict()
         self._restorers: dict[str, Restorer] = {}
+        self._gfpgan = Fetched()
         self._lock = threading.Lock()
 
     def face(self, wish: Wish) -> Made:
@@ -109,7 +110,9 @@ class Studio:
         return attempt(face, lambda: self._restorer(name))
 
     def _restorer(self, name: str) -> Restorer:
-        """Opened at first need, and kept."""
+        """Opened at first need, and kept; GFPGAN's weights are fetched then."""
+        if name == "gfpgan":
+            return self._gfpgan()
         if name == "enhancer" and self.pipe is not None and self.pipe.restorer is not None:
             return self.pipe.restorer
         with self._lock:
