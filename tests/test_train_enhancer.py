@@ -107,6 +107,8 @@ def test_scores_tell_better_from_worse(script: ModuleType, kind: Any) -> None:
         assert by["enhancer"]["psnr"]["mean"] == 100
         assert by["enhancer"]["ssim"]["mean"] == pytest.approx(1)
         assert 15 < by["bicubic"]["psnr"]["mean"] < 60
+        gain = by["enhancer"]["psnr over bicubic"]["mean"]
+        assert gain == pytest.approx(100 - by["bicubic"]["psnr"]["mean"])
         assert by["unsharp"]["sharpness"]["mean"] > by["bicubic"]["sharpness"]["mean"]
         if judge is not None:
             assert by["enhancer"]["frechet"]["mean"] < 1e-6 < by["bicubic"]["frechet"]["mean"]
