@@ -37,6 +37,8 @@ from s2f.training import (
     warm_cosine,
 )
 
+LEVELS = (128, 256, 512)  # what the drawer makes, one from the other
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p = common_flags(__doc__)
@@ -51,7 +53,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--freehand", type=float, default=0.6, help="share of drawings by hand")
     p.set_defaults(resolution=256, train_batch_size=8, max_train_steps=6000, ema_decay=0.998)
     p.set_defaults(learning_rate=6e-4)
-    return p.parse_args(argv)
+    args = p.parse_args(argv)
+    if args.resolution not in LEVELS or args.resolution > args.size:
+        p.error(
+            f"argument --resolution: got {args.resolution}, expected one of {LEVELS} up to --size; choose one"
+        )
+    return args
 
 
 class Levels(nn.Module):
