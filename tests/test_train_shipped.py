@@ -57,6 +57,18 @@ def test_two_steps_a_resume_and_a_reload(name: str, kind: type, mini_corpus: Pat
     assert all(torch.isfinite(v).all() for v in again.state_dict().values())
 
 
+def test_the_finest_level_alone(mini_corpus: Path, tmp_path: Path) -> None:
+    run("drawer", mini_corpus, tmp_path / "coarse", 1, "--size", "256")
+    finer = ("--size", "256", "--resolution", "256", "--init", str(tmp_path / "coarse"), "--finest_only")
+    run("drawer", mini_corpus, tmp_path / "fine", 2, *finer)
+    one, other = (Drawer.from_pretrained(tmp_path / name).state_dict() for name in ("coarse", "fine"))
+    changed = {name for name in one if not torch.equal(one[name], other[name])}
+    assert changed
+    assert all(name.startswith("detail.0.") for name in changed)
+    with pytest.raises(SystemExit):
+        run("drawer", mini_corpus, tmp_path / "none", 1, "--finest_only")
+
+
 def test_a_corpus_in_memory(mini_corpus: Path) -> None:
     faces = read(str(mini_corpus), "train", 96)
     count = len(faces)

@@ -50,6 +50,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--critic_from", type=float, default=0.15, help="share of the steps before the critic joins"
     )
     p.add_argument("--critic_learning_rate", type=float, default=4e-4)
+    p.add_argument(
+        "--finest_only",
+        action="store_true",
+        help="the level of --resolution alone; the rest stays as in --init",
+    )
     p.add_argument("--freehand", type=float, default=0.6, help="share of drawings by hand")
     p.set_defaults(resolution=256, train_batch_size=8, max_train_steps=6000, ema_decay=0.998)
     p.set_defaults(learning_rate=6e-4)
@@ -159,7 +164,11 @@ def main(argv: list[str] | None = None) -> None:
             "got a corpus in which no look is measured, expected one that s2f corpus build made; on other "
             "pictures train pix2pix or diffusion"
         )
-    plain.bank.copy_(whole[torch.linspace(0, len(whole) - 1, len(plain.bank)).long()])
+    if args.finest_only:
+        plain.requires_grad_(False)
+        plain.detail[LEVELS.index(args.resolution) - 1].requires_grad_(True)
+    else:
+        plain.bank.copy_(whole[torch.linspace(0, len(whole) - 1, len(plain.bank)).long()])
     judge = Critic(channels=4, width=args.critic_width)
     plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(accelerator.device)
