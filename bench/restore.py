@@ -3,9 +3,9 @@
     python bench/restore.py [--threads 2] [--rounds 5] [--json FILE]
 
 Batch 1. Both GFPGANs have the same random weights, at full size, and take turns, so that a busy machine
-slows both alike; the ratio is ours over theirs of the fastest times. bfloat16 is timed where the processor
-multiplies it fast. The enhancer is timed alone, and as `s2f restore --framed` runs it, with colours kept and
-measured.
+slows both alike; the ratio is ours over theirs of the least processor time. bfloat16 is timed where the
+processor multiplies it fast. The enhancer is timed alone, and as `s2f restore --framed` runs it, with colours
+kept and measured.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(0)
     quick = timed(enhancing(), 4 * args.rounds)
     large = timed(restoring(), args.rounds)
-    ratio = large["GFPGAN, ours"]["fastest_ms"] / large["GFPGAN, published"]["fastest_ms"]
+    ratio = large["GFPGAN, ours"]["processor_ms"] / large["GFPGAN, published"]["processor_ms"]
     report = {
         "machine": {
             "kind": platform.machine(),
@@ -61,7 +61,9 @@ def main(argv: list[str] | None = None) -> None:
     }
     for name, told in (quick | large).items():
         bar = f", bar {MOST_MS}" if name in quick else ""
-        logger.info("%-28s median %8.1f ms, fastest %8.1f ms%s", name, *told.values(), bar)
+        logger.info(
+            "%-24s median %8.1f ms, fastest %8.1f, of the processor %8.1f%s", name, *told.values(), bar
+        )
     logger.info("ours over published, float32: %.3f, bar %.2f", ratio, SLOWER)
     if not has_fast_bfloat16():
         logger.info("bfloat16: not offered, this processor does not multiply it fast")
@@ -83,9 +85,8 @@ def enhancing() -> Work:
 
 def restoring() -> Work:
     ours = GFPGAN().eval()
-    theirs = published_class()(
-        SIDE, decoder_load_path=None, fix_decoder=False, input_is_latent=True, different_w=True, sft_half=True
-    ).eval()
+    config = {"channel_multiplier": 2, "input_is_latent": True, "different_w": True, "sft_half": True}
+    theirs = published_class()(SIDE, decoder_load_path=None, fix_decoder=False, **config).eval()
     ours.load_state_dict(theirs.state_dict(), strict=True)
     face = torch.rand(1, 3, SIDE, SIDE) * 2 - 1
 
@@ -101,19 +102,26 @@ def restoring() -> Work:
 
 
 def timed(work: Work, rounds: int) -> dict[str, dict[str, float]]:
-    """Median and fastest of each, taking turns; the first round only warms up."""
-    spent: dict[str, list[float]] = {name: [] for name in work}
+    """Median and fastest of each, and the least time of all threads together; in turns, after a warm-up."""
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
     with torch.inference_mode():
         for turn in range(rounds + 1):
             for name, run in work.items():
-                begun = time.perf_counter()
+                begun, worked = time.perf_counter(), time.process_time()
                 run()
                 if turn:
-                    spent[name].append(1000 * (time.perf_counter() - begun))
-    return {
-        name: {"median_ms": round(statistics.median(times), 1), "fastest_ms": round(min(times), 1)}
-        for name, times in spent.items()
-    }
+                    took = (time.perf_counter() - begun, time.process_time() - worked)
+                    spent[name].append(took)
+    found = {}
+    for name, times in spent.items():
+        walls, processor = zip(*times, strict=True)
+        told = {
+            "median_ms": statistics.median(walls),
+            "fastest_ms": min(walls),
+            "processor_ms": min(processor),
+        }
+        found[name] = {key: round(1000 * value, 1) for key, value in told.items()}
+    return found
 
 
 if __name__ == "__main__":

@@ -96,6 +96,14 @@ def smooth(count: int, size: int) -> np.ndarray:
     return np.clip((large + grain + 1) * 127.5, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1).copy()
 
 
+def test_patches_are_of_the_middle(script: ModuleType) -> None:
+    faces = np.arange(2 * 10 * 10 * 3).reshape(2, 10, 10, 3)
+    cut = script.patches(faces, 4)
+    assert cut.shape == (8, 4, 4, 3)
+    assert np.array_equal(cut[1], faces[0, 1:5, 5:9])
+    assert np.array_equal(cut[6], faces[1, 5:9, 1:5])
+
+
 @pytest.mark.parametrize("kind", [None, Classifier, Identity])
 def test_scores_tell_better_from_worse(script: ModuleType, kind: Any) -> None:
     torch.manual_seed(0)
@@ -111,7 +119,8 @@ def test_scores_tell_better_from_worse(script: ModuleType, kind: Any) -> None:
         assert gain == pytest.approx(100 - by["bicubic"]["psnr"]["mean"])
         assert by["unsharp"]["sharpness"]["mean"] > by["bicubic"]["sharpness"]["mean"]
         if judge is not None:
-            assert by["enhancer"]["frechet"]["mean"] < 1e-6 < by["bicubic"]["frechet"]["mean"]
+            for name in ("frechet", "frechet of patches"):
+                assert by["enhancer"][name]["mean"] < 1e-6 < by["bicubic"][name]["mean"]
         assert ("rank1" in by["enhancer"]) == (kind is Identity)
         if kind is Identity:
             assert by["enhancer"]["identity"]["mean"] == pytest.approx(1, abs=1e-5)

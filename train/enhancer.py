@@ -165,14 +165,19 @@ def score(
 
 
 def judged(judge: Any, true: np.ndarray, made: np.ndarray, people: list[str]) -> dict[str, Any]:
-    """Fréchet distance in the judge's features; by one of identity, how like each stays and who is found."""
+    """Fréchet distances in the judge's features; by one of identity, how like each stays and who is found.
+
+    A judge sees a whole face small. What was lost or won in detail it can see only in patches.
+    """
 
     def seen(look: Callable[[torch.Tensor], torch.Tensor], faces: np.ndarray) -> np.ndarray:
         parts = [look(to_float(faces[n : n + 8])) for n in range(0, len(faces), 8)]
         return torch.cat(parts).numpy()
 
-    features = [seen(judge.features, some) for some in (true, made)]
-    figures: dict[str, Any] = {"frechet": metrics.distance(metrics.frechet, *features)}
+    figures: dict[str, Any] = {}
+    for name, cut in (("frechet", lambda x: x), ("frechet of patches", lambda x: patches(x, judge.size))):
+        features = [seen(judge.features, cut(some)) for some in (true, made)]
+        figures[name] = metrics.distance(metrics.frechet, *features)
     if type(judge).__name__ == "Identity":
         before, after = seen(judge, true), seen(judge, made)
         names = sorted(set(people))
@@ -181,6 +186,15 @@ def judged(judge: Any, true: np.ndarray, made: np.ndarray, people: list[str]) ->
         figures["identity"] = metrics.mean(metrics.cosine(before, after), people)
         figures["rank1"] = metrics.rate(metrics.nearest(after, gallery) == who)
     return figures
+
+
+def patches(faces: np.ndarray, side: int) -> np.ndarray:
+    """(N, S, S, 3) → every patch of (side, side) in the middle, where the face is."""
+    count = faces.shape[1] // side
+    begin = (faces.shape[1] - count * side) // 2
+    middle = faces[:, begin : begin + count * side, begin : begin + count * side]
+    rows = middle.reshape(len(faces), count, side, count, side, 3).swapaxes(2, 3)
+    return rows.reshape(-1, side, side, 3)
 
 
 def main(argv: list[str] | None = None) -> None:
