@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from s2f.errors import ModelError, S2FError
+from s2f.errors import S2FError
 from s2f.expression import CLASSES, MAX_INTENSITY
 from s2f.pipeline import FAITHFULNESS, SketchToFace
 from s2f.sketch import EXTRACTED, STEPS
@@ -41,7 +42,7 @@ def page(studio: Studio, keeping: Keeping, album: Callable[[Handlers], Album] | 
     with gr.Blocks(title="s2f: draw a face", delete_cache=(60, int(keeping.seconds))) as demo:
         programs(Endpoints(studio, keeping))  # first, so that their names are theirs
         parts.text(words.HERO)
-        if studio.pipe is None:
+        if studio.pipe is None or studio.pipe.drawer is None:
             parts.text(words.NO_MODEL)
         with gr.Tab("Draw"):
             controls, save = draw_tab(desk)
@@ -49,7 +50,7 @@ def page(studio: Studio, keeping: Keeping, album: Callable[[Handlers], Album] | 
             photo_tab(desk)
         if album is not None:
             gallery(demo, album(desk), controls, save)
-        parts.text(words.notes(keeping.seconds))
+        parts.text(words.notes(keeping.seconds, studio.facts("drawer", "editor").models))
         demo.unload(desk.leave)
     return demo
 
@@ -65,15 +66,15 @@ def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
     with gr.Row(equal_height=True, elem_classes=["s2f-screen"]):
         with gr.Column(min_width=320, elem_classes=["s2f-card"]):
             look = parts.look()
+            faithfulness = gr.Slider(0, 1, FAITHFULNESS, step=0.05, label=words.FAITHFULNESS)
         with gr.Column(min_width=320, elem_classes=["s2f-card"]):
             with gr.Row():
                 name = gr.Dropdown(
                     [parts.AS_DRAWN, *CLASSES], value=parts.AS_DRAWN, label="Expression", min_width=130
                 )
                 intensity = gr.Slider(0, MAX_INTENSITY, 1, step=0.05, label="Intensity", min_width=130)
-            faithfulness = gr.Slider(0, 1, FAITHFULNESS, step=0.05, label=words.FAITHFULNESS)
             with gr.Row():
-                enhance = gr.Radio(parts.ENHANCE, value=parts.PLAIN, label="Enhance")
+                enhance = gr.Radio(parts.enhancers(desk.studio.quick), value=parts.PLAIN, label="Enhance")
                 save = gr.Button("Save to my gallery", visible=False, size="sm", min_width=120)
     with gr.Accordion("Advanced", open=False, elem_classes=["s2f-advanced"]):
         with gr.Tab("Blend and muscles"):
@@ -84,22 +85,22 @@ def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
             kept = parts.keep()
         with gr.Tab("Seed and variations"):
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, info=words.SEED)
-            more = gr.Button("Show more faces of this drawing")
+            more = gr.Button("Show more faces of this drawing", variant="primary")
             others = parts.thumbs("Variations")
         with gr.Tab("Drawing doctor"):
             steps = gr.CheckboxGroup(list(STEPS), value=list(STEPS), label="What may be mended")
             style = gr.Radio(list(EXTRACTED), value="contour", label="How photographs become drawings")
             findings = gr.Markdown(words.NO_FINDINGS)
         with gr.Tab("Before and after"):
-            compare = gr.Button("Enhance and compare")
+            compare = gr.Button("Enhance and compare", variant="primary")
             both = gr.ImageSlider(label="Drag to compare: as drawn, enhanced", type="filepath", height=420)
         with gr.Tab("Animation"):
             kind = gr.Radio([("MP4", ".mp4"), ("GIF", ".gif")], value=".mp4", label="Kind of file")
             with gr.Row():
-                animate = gr.Button("Make an animation")
-                stop = gr.Button("Stop", variant="stop")
-            video = gr.Video(label="The animation", autoplay=True, loop=True, height=360)
-            moving = gr.Image(label="The animation", type="filepath", height=360, visible=False)
+                animate = gr.Button("Make an animation", variant="primary")
+                stop = gr.Button("Stop")
+            video = gr.Video(label="The animation, AI-generated", autoplay=True, loop=True, height=360)
+            moving = gr.Image(label="The animation, AI-generated", type="filepath", height=360, visible=False)
 
     drawing = [pad, look, faithfulness, seed, steps]
     how = [name, intensity, blend, units, enhance]
@@ -139,7 +140,7 @@ def photo_tab(desk: Handlers) -> None:
                 which = gr.Radio(["all", "largest"], value="all", label="Which faces")
         with gr.Column(min_width=320):
             made = gr.Image(
-                label="With its new expression",
+                label="With its new expression, AI-generated",
                 type="filepath",
                 interactive=False,
                 height=440,
@@ -171,7 +172,7 @@ def gallery(demo: gr.Blocks, album: Album, controls: list[Any], save: gr.Button)
             delete = gr.Button("Delete for good", variant="stop")
         word = gr.Markdown()
         archive = gr.File(label="All your faces", interactive=False)
-    with gr.Accordion("Sign in", open=False) as door:
+    with gr.Accordion("Sign in", open=False, elem_classes=["s2f-advanced"]) as door:
         gr.Markdown(words.SIGN_IN)
         entered = [owner, door, tab, save, greeting, faces]
         if album.accounts is None:
@@ -237,16 +238,6 @@ def programs(calls: Endpoints) -> None:
             gr.on([], call, inputs, outputs, api_name=call.__name__, **MODEL)
 
 
-def load(settings: Settings) -> SketchToFace | None:
-    """The model asked for, or the bundled one, or none where none is bundled."""
-    if settings.model:
-        return SketchToFace.from_pretrained(settings.model)
-    try:
-        return SketchToFace.from_pretrained()
-    except ModelError:
-        return None
-
-
 def keeper(settings: Settings, keeping: Keeping) -> Callable[[Handlers], Album] | None:
     """Who may keep faces: those of Hugging Face on a Space, named accounts elsewhere, else nobody."""
     from s2f.gallery import Accounts, Gallery
@@ -262,7 +253,7 @@ def keeper(settings: Settings, keeping: Keeping) -> Callable[[Handlers], Album] 
 def main() -> None:
     try:
         settings = Settings.from_environment()
-        pipe = load(settings)
+        pipe = SketchToFace.from_pretrained(settings.model)  # without one: the models that come with s2f
     except S2FError as error:
         raise SystemExit(f"app: {error}") from None
     keeping = Keeping(Path(get_upload_folder()), settings.keep_seconds)
@@ -275,6 +266,7 @@ def main() -> None:
             css=parts.CSS,
             max_file_size=MAX_UPLOAD_BYTES,
             footer_links=["api"],
+            mcp_server=find_spec("mcp") is not None,
             run_history=False,
         )
     except OSError as error:

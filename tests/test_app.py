@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import socket
@@ -14,21 +15,25 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import gradio as gr
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from s2f import provenance
+from app import page
+from s2f import SketchToFace, provenance
 from s2f.errors import S2FError, SketchError
 from s2f.expression import CLASSES, Expression
-from s2f.space import handlers, parts, studio
+from s2f.pipeline import BUNDLED
+from s2f.space import handlers, parts, studio, words
 from s2f.space.keeping import Keeping
 from s2f.space.settings import Settings
 from s2f.space.shadows import shadow
 from tests.conftest import draw_face
-from tests.visitors import ROOT, served, tiny_face_model
+from tests.set_copies import DARK, FAIR, drawn_photo
+from tests.visitors import ROOT, free_port, served, tiny_face_model
 
 ENDPOINTS = {"/draw", "/express", "/strip", "/animate", "/restore", "/sketch"}
 
@@ -271,3 +276,90 @@ def test_a_taken_port_is_one_line() -> None:
         done = _start(port)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith(f"app: got port {port}")
+
+
+def test_answers_that_come_bit_by_bit_arrive_as_such(tmp_path: Path) -> None:
+    @handlers.said
+    def counting(most: int) -> Iterator[int]:
+        yield from range(most)
+        raise SketchError("got nothing more, expected no end; count less")
+
+    answers = counting(2)
+    assert [next(answers), next(answers)] == [0, 1]
+    with pytest.raises(gr.Error, match="Got nothing more"):
+        next(answers)
+    assert inspect.isgeneratorfunction(handlers.Handlers.variations)
+
+
+def test_a_photo_without_a_face_is_said_plainly(tmp_path: Path) -> None:
+    model = SketchToFace.from_pretrained(tiny_face_model(tmp_path))
+    desk = handlers.Handlers(studio.Studio(model), Keeping(tmp_path, 60))
+    for pieces, said in (
+        ([], "no face was found"),
+        ([(80, FAIR)], "Found one face."),
+        ([(20, FAIR), (320, DARK), (620, FAIR)], "Found 3 faces and changed all."),
+    ):
+        page = np.full((420, 920, 3), 150, np.uint8)
+        for left, skin in pieces:
+            page[80:336, left : left + 256] = drawn_photo(256, skin, 0)
+        Image.fromarray(page).save(tmp_path / "photo.png")
+        file, word = desk.photo(str(tmp_path / "photo.png"), "happy", 1.0, "all")
+        assert said in word
+        assert (file is None) == (not pieces)
+    assert "changed the largest" in desk.photo(str(tmp_path / "photo.png"), "happy", 1.0, "largest")[1]
+
+
+def test_a_crash_in_one_request_leaves_the_next_one_well(tmp_path: Path, drawing: Path) -> None:
+    class Stumbling(studio.Studio):
+        fell = False
+
+        def _draw(self, wish: studio.Wish) -> Any:
+            if not self.fell:
+                self.fell = True
+                raise RuntimeError("a secret of the server")
+            return super()._draw(wish)
+
+    demo = page(Stumbling(None), Keeping(tmp_path, 60))
+    _, address, _ = demo.queue().launch(server_port=free_port(), prevent_thread_lock=True, quiet=True)
+    try:
+        client = Client(address, verbose=False, download_files=str(tmp_path / "client"))
+        with pytest.raises(AppError) as told:
+            client.predict(handle_file(drawing), api_name="/draw")
+        assert "secret" not in str(told.value)
+        picture, _ = client.predict(handle_file(drawing), api_name="/draw")
+        assert Image.open(picture).size == (512, 512)
+    finally:
+        demo.close()
+
+
+def test_the_page_says_which_models_and_offers_only_what_is_there(tmp_path: Path) -> None:
+    model = SketchToFace.from_pretrained(tiny_face_model(tmp_path))
+    own = studio.Studio(model)
+    named = own.facts("drawer", "editor").models
+    said = words.notes(60, named)
+    assert all(f"{one.name}@{one.commit[:19]}" in said for one in named.values())
+    assert "Made by" not in words.notes(60, {})
+    assert parts.QUICK not in dict(map(reversed, parts.enhancers(False)))
+    assert own.quick == (BUNDLED / "restorer").is_dir()
+
+
+def test_bundled_models_serve_as_soon_as_they_lie_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = []
+    for folder in (tmp_path / "none", tiny_face_model(tmp_path)):
+        monkeypatch.setattr("s2f.pipeline.BUNDLED", folder)
+        pipe = SketchToFace.from_pretrained(Settings().model)
+        config = str(page(studio.Studio(pipe), Keeping(tmp_path, 60)).get_config_file())
+        shown.append((pipe.drawer is not None, "no trained drawer" in config, "Made by" in config))
+    assert shown == [(False, True, False), (True, False, True)]
+
+
+def test_the_readme_snippet_for_programs_runs(app: str, client: Client, drawing: Path) -> None:
+    (snippet,) = re.findall(r"```py\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    code = snippet.replace("http://127.0.0.1:7860", app).replace('"drawing.png"', repr(str(drawing)))
+    assert code.count(app) == 1
+    found: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), found)
+    assert Image.open(found["face"]).size == (512, 512)
+    assert Image.open(found["moving"]).n_frames >= 3

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import gradio as gr
 from PIL import Image
 
 from .. import animation
-from ..errors import Cancelled, ModelError, S2FError, SketchError
+from ..errors import Cancelled, ImageError, ModelError, S2FError, SketchError
 from ..expression import Expression
 from ..image import load_image
 from ..look import Look
@@ -28,18 +30,29 @@ BEGIN = "Draw a face to begin."
 
 
 def said(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """An S2FError becomes a sentence on the page."""
+    """An S2FError becomes a sentence on the page, whether the handler returns or yields its answers."""
 
     @functools.wraps(handler)
     def told(*values: Any, **named: Any) -> Any:
-        try:
+        with _sentences():
             return handler(*values, **named)
-        except Cancelled:
-            raise gr.Error("Stopped.", print_exception=False, duration=3) from None
-        except S2FError as error:
-            raise gr.Error(sentence(error), title="That did not work", print_exception=False) from error
 
-    return told
+    @functools.wraps(handler)
+    def told_bit_by_bit(*values: Any, **named: Any) -> Any:
+        with _sentences():
+            yield from handler(*values, **named)
+
+    return told_bit_by_bit if inspect.isgeneratorfunction(handler) else told
+
+
+@contextlib.contextmanager
+def _sentences() -> Iterator[None]:
+    try:
+        yield
+    except Cancelled:
+        raise gr.Error("Stopped.", print_exception=False, duration=3) from None
+    except S2FError as error:
+        raise gr.Error(sentence(error), title="That did not work", print_exception=False) from error
 
 
 def sentence(error: S2FError) -> str:
@@ -200,11 +213,14 @@ class Handlers:
         """A photograph with its faces changed in place, and a word on what was found."""
         if not path:
             return None, "Choose a photograph to begin."
-        changed = self.studio.change_photo(
-            load_image(Path(path)), Expression.of(name, float(intensity)), which
-        )
+        try:
+            picture = load_image(Path(path))
+            changed = self.studio.change_photo(picture, Expression.of(name, float(intensity)), which)
+        except ImageError as error:
+            return None, sentence(error)
         found = len(changed.faces)
-        word = "Found one face." if found == 1 else f"Found {found} faces and changed {len(changed.changed)}."
+        whom = "all" if found == len(changed.changed) else "the largest"
+        word = "Found one face." if found == 1 else f"Found {found} faces and changed {whom}."
         file = self.keeping.put(self.studio.composite(changed.image), ".jpg", "s2f-photo")
         return str(file), word
 

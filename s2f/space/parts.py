@@ -20,6 +20,11 @@ PLAIN, QUICK = "off", "enhancer"
 ENHANCE = [("Off", PLAIN), ("Quick", QUICK), ("GFPGAN", "gfpgan")]
 
 
+def enhancers(quick: bool) -> list[tuple[str, str]]:
+    """The choices of this version, with or without an enhancer of its own."""
+    return [choice for choice in ENHANCE if quick or choice[1] != QUICK]
+
+
 def part(name: str, script: str | None = None, **options: Any) -> gr.HTML:
     """A component from `static/name.html` and `static/name.js`."""
     return gr.HTML(

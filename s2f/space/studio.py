@@ -17,7 +17,7 @@ from ..errors import ImageError, ModelError, SketchError
 from ..expression import Expression
 from ..image import resize
 from ..photo import Changed, change_faces
-from ..pipeline import FAITHFULNESS, SketchToFace
+from ..pipeline import BUNDLED, FAITHFULNESS, SketchToFace
 from ..restore import Fetched, Restored, Restorer, attempt, open_restorer
 from ..sketch import STEPS, Finding, prepare
 from .settings import CANVAS, MAX_PAGE_BYTES
@@ -74,6 +74,11 @@ class Studio:
                 self._faces.popitem(last=False)
         return made
 
+    @property
+    def quick(self) -> bool:
+        """Whether there is an enhancer besides GFPGAN."""
+        return (BUNDLED / "restorer").is_dir() or (self.pipe is not None and self.pipe.restorer is not None)
+
     def forget(self) -> None:
         with self._lock:
             self._faces.clear()
@@ -113,6 +118,8 @@ class Studio:
         """Opened at first need, and kept; GFPGAN's weights are fetched then."""
         if name == "gfpgan":
             return self._gfpgan()
+        if name == "enhancer" and not self.quick:
+            raise ModelError("this version has no enhancer of its own; choose GFPGAN, or none")
         if name == "enhancer" and self.pipe is not None and self.pipe.restorer is not None:
             return self.pipe.restorer
         with self._lock:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from html import escape
+
+from ..provenance import Model
+
 HERO = """<header class="hero"><h1>Draw a face</h1>
 <p>Get a photograph of it, then choose how it feels. Nobody in these pictures exists.</p></header>"""
 
@@ -18,20 +23,27 @@ NO_FINDINGS = "Draw something, and the doctor says what was mended before it bec
 JS_CHOSEN = """(name) => ({__type__: "update", chosen: name})"""
 
 
-def notes(seconds: float) -> str:
+def made_by(models: Mapping[str, Model]) -> str:
+    """Which models make the faces here, as their files say it too."""
+    if not models:
+        return ""
+    each = (f"the {role} <code>{escape(m.name)}@{escape(m.commit[:19])}</code>" for role, m in models.items())
+    return f"<p><strong>Made by</strong> {' and '.join(each)}.</p>"
+
+
+def notes(seconds: float, models: Mapping[str, Model]) -> str:
     """What a visitor has a right to know."""
     span = f"{seconds / 60:.0f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
     return f"""<footer class="notes">
 <p><strong>Every face here is AI-generated</strong> and its file says so: a signed note names the model, and
 a watermark stays in the pixels.</p>
-<p><strong>Your drawing stays yours.</strong> It is worked on in memory and written to no log. Files made
-for you to download are deleted after {span}.</p>
+{made_by(models)}
+<p><strong>Your drawing stays yours.</strong> It is worked on in memory and written to no log. Photographs
+you upload and files made for you to download are deleted after {span}.</p>
 <p><strong>It identifies nobody.</strong> Do not use it to pass off a picture as a real person, nor to
 deceive, harass or accuse anyone.</p></footer>"""
 
 
-PHOTO = (
-    "Its faces are found, changed and put back. The photograph is worked on in memory and deleted after use."
-)
+PHOTO = "Its faces are found, changed and put back; the rest of the photograph stays as it is."
 SIGN_IN = "Sign in to keep faces. Nothing is kept unless you press Save."
 JS_SURE = """(owner, chosen) => [owner, confirm("Delete this face for good?") ? chosen : ""]"""

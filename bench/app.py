@@ -1,0 +1,146 @@
+"""How fast the page answers, by a real client: a stroke's face, the strip that follows, and a crowd.
+
+    python bench/app.py [--threads 2] [--rounds 9] [--models FOLDER] [--visitors 1 4 16] [--json FILE]
+
+A page is served in its own process with `--threads` threads; its cold start lasts until the first face.
+Then each visitor sends drawings that differ in one line, as strokes do, so that no answer comes from memory.
+Times are those of the client, from sending to having: upload, queue, model, signature and download included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from gradio_client import Client, handle_file
+from PIL import Image, ImageDraw
+
+from s2f.space.parts import EXAMPLES
+
+logger = logging.getLogger("bench")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(argv: list[str] | None = None) -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--rounds", type=int, default=9)
+    p.add_argument("--visitors", type=int, nargs="+", default=[1, 4, 16])
+    p.add_argument("--models", help="folder with drawer/ and editor/; the bundled ones unless given")
+    p.add_argument("--port", type=int, default=7999)
+    p.add_argument("--json", type=Path)
+    args = p.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    with tempfile.TemporaryDirectory() as name:
+        report = measured(Path(name), args)
+    for what, figures in report.items():
+        logger.info("%-28s %s", what, ", ".join(f"{k} {v:.2f} s" for k, v in figures.items()))
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def measured(folder: Path, args: argparse.Namespace) -> dict[str, dict[str, float]]:
+    started = time.perf_counter()
+    server = serve(folder, args)
+    try:
+        client = connect(f"http://127.0.0.1:{args.port}", folder, server)
+        seen: dict[str, dict[str, float]] = {"start to page": {"once": time.perf_counter() - started}}
+        face = draw(client, strokes(folder, 0))
+        seen["start to first face"] = {"once": time.perf_counter() - started}
+        for count in args.visitors:
+            seen[f"stroke to face, {count} at once"] = crowd(client, folder, count, args.rounds)
+        seen["strip of seven"] = spread(
+            [
+                timed(lambda: client.predict(handle_file(face), 1.0, api_name="/strip"))
+                for _ in range(args.rounds)
+            ]
+        )
+        return seen
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def serve(folder: Path, args: argparse.Namespace) -> subprocess.Popen[bytes]:
+    places = {
+        "PORT": str(args.port),
+        "GRADIO_TEMP_DIR": str(folder / "cache"),
+        "S2F_DATA": str(folder / "data"),
+        "S2F_QUEUE": "100",
+        "OMP_NUM_THREADS": str(args.threads),
+    }
+    chosen = {"S2F_MODEL": args.models} if args.models else {}
+    return subprocess.Popen(
+        [sys.executable, ROOT / "app.py"], env=os.environ | places | chosen, stdout=subprocess.DEVNULL
+    )
+
+
+def connect(address: str, folder: Path, server: subprocess.Popen[bytes]) -> Client:
+    while server.poll() is None:
+        try:
+            return Client(address, verbose=False, download_files=str(folder / "client"))
+        except OSError:
+            time.sleep(0.1)
+        except Exception as error:  # the client wraps a refused connection in errors of its own
+            if "onnect" not in f"{type(error).__name__} {error}":
+                raise
+            time.sleep(0.1)
+    raise SystemExit("bench: the page did not start; its own message stands above")
+
+
+def strokes(folder: Path, number: int) -> Path:
+    """An example drawing with one more line, another for every number."""
+    page = Image.open(sorted(EXAMPLES.glob("*.png"))[number % 8]).convert("L")
+    side = page.width
+    ImageDraw.Draw(page).line([(side * 0.4, number % side), (side * 0.6, number % side + 3)], fill=0, width=2)
+    path = folder / f"drawing-{number}.png"
+    page.save(path)
+    return path
+
+
+def draw(client: Client, drawing: Path) -> str:
+    face, _ = client.predict(handle_file(drawing), api_name="/draw")
+    return str(face)
+
+
+def crowd(client: Client, folder: Path, count: int, rounds: int) -> dict[str, float]:
+    """Every visitor draws `rounds` strokes, each after the last one's face."""
+
+    def visitor(n: int) -> list[float]:
+        pages = [strokes(folder, 1 + n * rounds + k + 1000 * count) for k in range(rounds)]
+        return [timed(lambda page=page: draw(client, page)) for page in pages]
+
+    with ThreadPoolExecutor(count) as people:
+        return spread([took for times in people.map(visitor, range(count)) for took in times])
+
+
+def timed(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def spread(times: list[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {
+        "median": statistics.median(ordered),
+        "95th": ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
+    }
+
+
+if __name__ == "__main__":
+    main()
