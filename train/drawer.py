@@ -63,6 +63,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         p.error(
             f"argument --resolution: got {args.resolution}, expected one of {LEVELS} up to --size; choose one"
         )
+    if args.finest_only and (args.init is None or args.resolution == LEVELS[0]):
+        p.error(
+            "argument --finest_only: got no --init, or the coarsest level, expected a trained drawer; name it"
+        )
     return args
 
 
