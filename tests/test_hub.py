@@ -295,6 +295,20 @@ def test_a_pickle_is_not_even_fetched(hub: HubServer, contents: list[dict[str, b
     assert not any("pytorch_model" in r.path for r in hub.requests)
 
 
+def test_code_and_scripts_beside_a_model_are_not_even_fetched(
+    hub: HubServer, models: list[Pix2Pix], contents: list[dict[str, bytes]]
+) -> None:
+    beside = {
+        "README.md": b"---\nlicense: !!python/object/apply:os.abort []\n---\n<script>x()</script>",
+        "model.py": b"raise SystemExit('it ran')",
+        "pytorch_model.bin": b"\x80\x04.",
+    }
+    hub.commit(REPO, contents[0] | beside)
+    assert same(load_model(REPO), models[0])
+    fetched = {r.path.rsplit("/", 1)[1] for r in hub.requests if "/resolve/" in r.path}
+    assert fetched == {"config.json", "model.safetensors"}
+
+
 def test_an_empty_repository(hub: HubServer) -> None:
     hub.commit(REPO, {"README.md": b"#"})
     refused("404.*config.json of me/model@")

@@ -124,6 +124,11 @@ def test_a_pipeline_goes_as_one_and_its_parts_drop_into_others(hub: HubServer, t
         mixed.drawer.state_dict()["down.0.conv.weight"], tuned.state_dict()["down.0.conv.weight"]
     )
     assert type(mixed.editor).__name__ == "StarGAN"
+    editor = StarGAN(width=4, blocks=1)
+    publish(write_run(tmp_path / "tuned-editor", editor), "me/tuned-editor")
+    mixed = SketchToFace.from_pretrained("me/all", editor="me/tuned-editor", device="cpu", size=256)
+    assert torch.equal(next(mixed.editor.parameters()), next(editor.parameters()))
+    assert torch.equal(next(mixed.drawer.parameters()), next(pipe.drawer.parameters()))
 
 
 def test_a_pipeline_is_of_one_commit_and_a_half_fetched_one_is_not_remembered(
