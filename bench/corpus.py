@@ -1,6 +1,7 @@
 """What a corpus costs: milliseconds per row and stage on one core, rows per second on one and two, memory.
 
-    python bench/corpus.py --sources PACK [--size 256] [--people 6] [--renders 14] [--sketches 2] [--workers 2]
+    python bench/corpus.py --sources PACK [--size 256] [--people 6] [--renders 14] [--sketches 2]
+        [--workers 2]
 
 A stage's time is the processor's, so that a busy machine does not blur it; throughput is by the clock, from
 whole builds without their start.
