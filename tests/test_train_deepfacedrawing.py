@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from s2f import SketchToFace
 from s2f.batches import MOUTH, read
+from s2f.image import EYE_DISTANCE, EYE_LINE
 from s2f.models import DeepFaceDrawing, load_model
 from s2f.models.deepfacedrawing import BOXES, UNITS
 from s2f.training import TrainingError
@@ -107,6 +108,7 @@ def test_the_boxes_lie_where_landmarks_are(mini_corpus: Path) -> None:
         x, y, side = BOXES[name]
         inside = (points >= torch.tensor([x, y])) & (points <= torch.tensor([x + side, y + side]))
         assert inside.all(), name
-    for name in ("left_eye", "right_eye"):  # in the middle third
+    for name, sign in (("left_eye", -1), ("right_eye", 1)):  # in the middle, where the frame has the pupils
         x, y, side = BOXES[name]
-        assert ((at[name] - torch.tensor([x + side / 2, y + side / 2])).abs() < side / 6).all()
+        assert x + side / 2 == pytest.approx(UNITS * (0.5 + sign * EYE_DISTANCE / 2), abs=0.5)
+        assert y + side / 2 == pytest.approx(UNITS * EYE_LINE, abs=0.5)
