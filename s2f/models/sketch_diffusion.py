@@ -64,4 +64,5 @@ class SketchDiffusionPipeline(DiffusionPipeline):
 
 def _noise(shape: tuple[int, ...], chance: torch.Generator | None) -> torch.Tensor:
     """Without a generator the same every time: a drawing has one face unless another is asked for."""
-    return torch.randn(shape, generator=chance or torch.Generator().manual_seed(0))
+    chance = chance or torch.Generator().manual_seed(0)
+    return torch.randn(shape, generator=chance, device=chance.device)
