@@ -28,6 +28,7 @@ from s2f.errors import S2FError, SketchError
 from s2f.expression import CLASSES, Expression
 from s2f.pipeline import BUNDLED
 from s2f.space import handlers, parts, studio, words
+from s2f.space.endpoints import Endpoints
 from s2f.space.keeping import Keeping
 from s2f.space.settings import Settings
 from s2f.space.shadows import shadow
@@ -45,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def app(home: Path) -> Iterator[str]:
-    with served(home, S2F_MODEL=str(tiny_face_model(home)), S2F_KEEP_SECONDS="4", S2F_QUEUE="3") as address:
+    with served(home, S2F_MODEL=str(tiny_face_model(home)), S2F_KEEP_SECONDS="20", S2F_QUEUE="3") as address:
         yield address
 
 
@@ -246,6 +247,12 @@ def test_a_studio_remembers_a_few_faces_and_computes_each_once() -> None:
         one.join()
     assert few.face(studio.Wish(page, seed=1)) is few.face(studio.Wish(page, seed=1))
     assert sorted(made) == [1, 2]
+
+
+def test_an_upload_swept_while_it_waited_is_a_sentence(tmp_path: Path) -> None:
+    calls = Endpoints(studio.Studio(None), Keeping(tmp_path, 60))
+    with pytest.raises(gr.Error, match="upload it again"):
+        calls.draw(str(tmp_path / "gone.png"))
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PIL import Image
 
 from .. import animation
-from ..errors import ModelError
+from ..errors import ImageError, ModelError
 from ..expression import Expression
 from ..image import load_image
 from ..look import Look
@@ -46,8 +48,10 @@ class Endpoints:
         Returns:
             the face as a signed JPEG file; what was done to the drawing, in sentences
         """
-        with open(drawing, "rb") as file:
-            page = file.read()
+        try:
+            page = Path(drawing).read_bytes()
+        except FileNotFoundError:  # swept while it waited in line
+            raise ImageError("got an upload that is gone, expected it in time; upload it again") from None
         colours = tuple(sorted(Look.parse(look).colours().items()))
         made = self.studio.face(Wish(page, colours, float(faithfulness), int(seed), STEPS))
         image = self.studio.express(made.image, Expression.parse(expression) if expression else None)
