@@ -25,6 +25,7 @@ from tests.visitors import (
     leave,
     need_browser,
     served,
+    settled,
     source,
     stroke,
     tiny_face_model,
@@ -107,8 +108,7 @@ def test_a_stroke_changes_the_face_and_undo_brings_it_back(browser: Browser, app
     draw_face(page)
     face = face_of(page)
     expect(face).to_be_visible()
-    page.wait_for_timeout(1500)  # the last stroke's face, whichever came first
-    first = source(face)
+    first = settled(face)
     stroke(page, (0.3, 0.35), (0.45, 0.3))
     expect(face).not_to_have_attribute("src", first)
     page.get_by_role("button", name="Undo").click()

@@ -135,6 +135,16 @@ def source(picture: Locator) -> str:
     return str(picture.get_attribute("src"))
 
 
+def settled(picture: Locator) -> str:
+    """The picture that stays: that of the last stroke, however many came before."""
+    last, since = source(picture), time.monotonic()
+    while time.monotonic() - since < 3:
+        picture.page.wait_for_timeout(200)
+        if (now := source(picture)) != last:
+            last, since = now, time.monotonic()
+    return last
+
+
 def need_browser() -> str:
     if CHROMIUM is None:
         message = "got no Chromium, expected Debian's; install the package chromium"

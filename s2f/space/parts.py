@@ -109,6 +109,8 @@ def theme() -> gr.themes.Base:
         body_background_fill="#f4f5f8",
         body_background_fill_dark="#12151c",
         block_background_fill_dark="#1b202b",
+        body_text_color_subdued="#5a6376",
+        body_text_color_subdued_dark="#a9b1c3",
         button_primary_background_fill="#3b4cca",
         slider_color="#3b4cca",
         slider_color_dark="#9daaff",

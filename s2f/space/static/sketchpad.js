@@ -84,7 +84,7 @@ function follow(points) {
 
 function end() {
   if (!stroke) return;
-  finish(stroke); done.push(stroke); undone = []; stroke = null; tell();
+  finish(stroke); add(stroke); stroke = null; // drawn anew, so that undo gives the same picture to the bit
 }
 
 canvas.addEventListener("pointerdown", (event) => {
