@@ -203,7 +203,25 @@ def test_bad_options_are_one_sentence(pipe: SketchToFace, face_drawing, options,
     assert "expected" in str(caught.value)
 
 
-def test_a_missing_role_says_how_to_mend_it(face_drawing: Image.Image) -> None:
+def test_what_comes_with_s2f_needs_no_name(face_drawing: Image.Image) -> None:
+    pipe = SketchToFace()
+    result = pipe(face_drawing, expression="happy", look="skin=deep", seed=1)
+    assert result.face.size == (512, 512)
+    assert pixels(result.face).std() > 20  # a face, and not a grey page
+    assert 1 < np.abs(pixels(result.face) - pixels(result.edited)).mean() < 40
+    other = pipe(face_drawing, look="skin=fair", seed=1)
+    skin = np.s_[300:340, 170:200]
+    assert pixels(other.face)[skin].mean() > pixels(result.face)[skin].mean() + 20
+    assert list(pipe.strip(result.face)) == list(CLASSES)
+    named = SketchToFace.from_pretrained(drawer=grey_drawer)
+    assert named.drawer is grey_drawer
+    assert isinstance(named.editor, Editor)
+
+
+def test_a_missing_role_says_how_to_mend_it(
+    face_drawing: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2f.pipeline.BUNDLED", tmp_path)
     pipe = SketchToFace(grey_drawer, device="cpu", size=64)
     with pytest.raises(ModelError, match="editor=") as caught:
         pipe(face_drawing, expression="happy")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -20,6 +22,24 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text("utf-8")
 # Emptied of HF_* so that a snippet which reaches out is refused by the client itself.
 ENV = {k: v for k, v in os.environ.items() if not k.startswith("HF_")} | {"HF_HUB_OFFLINE": "1"}
+# What the README tells of the metrics files: name, role, where it stands, the aim.
+FIGURES = (
+    ("likeness to the photograph (SSIM), contour", "drawer", "figures/by style/contour/ssim", "≥ 0.80"),
+    ("the same, pencil", "drawer", "figures/by style/pencil/ssim", "≥ 0.80"),
+    ("the same, edge", "drawer", "figures/by style/edge/ssim", "≥ 0.74"),
+    ("the same, by hand", "drawer", "figures/by style/freehand/ssim", "≥ 0.64"),
+    ("landmarks off, in eye distances, contour", "drawer", "figures/by style/contour/landmarks", "≤ 0.03"),
+    ("the same, by hand", "drawer", "figures/by style/freehand/landmarks", "≤ 0.06"),
+    ("drawn expression lost, contour", "drawer", "figures/by style/contour/expression error", "≤ 10 %"),
+    ("the same, by hand", "drawer", "figures/by style/freehand/expression error", "≤ 25 %"),
+    ("skin away from what was asked (ΔE)", "drawer", "figures/all/look, skin", "≤ 5"),
+    ("hair, the same", "drawer", "figures/all/look, hair", "≤ 10"),
+    ("fine detail, of the photograph's", "drawer", "figures/all/high-frequency energy", "0.85 to 1.15"),
+    ("chosen expression not shown", "editor", "figures/all/expression error", "≤ 2.9 %"),
+    ("action units off, of 0 to 1", "editor", "figures/all/action-unit error", "≤ 0.10"),
+    ("told from all others after an edit", "editor", "figures/all/identity rank 1", "≥ 99 %"),
+    ("backdrop changed, levels of 255", "editor", "figures/all/backdrop change, levels of 255", "≤ 2"),
+)
 
 
 def front_matter() -> dict[str, str]:
@@ -63,18 +83,10 @@ def test_links_lead_somewhere() -> None:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the snippets name: a photo, a drawing, a model, packed sources."""
-    import torch
-
-    from s2f import SketchToFace
-    from s2f.models import MODELS
-
+    """A folder with what the snippets name: a photo, a drawing, packed sources."""
     folder = tmp_path_factory.mktemp("desk")
     Image.radial_gradient("L").convert("RGB").save(folder / "photo.jpg")
     draw_face().save(folder / "drawing.png")
-    torch.manual_seed(0)
-    tiny = SketchToFace(MODELS["pix2pix"](width=4), MODELS["stargan"](width=4, blocks=1), device="cpu")
-    tiny.save_pretrained(folder / "my-model")
     write_pack(folder / "pack", people=9)
     return folder
 
@@ -103,8 +115,6 @@ def commands(desk: Path) -> list[tuple[list[str], Done]]:
     done = []
     for words in lines(TEXT):
         if words[0] == "s2f" and not words[2].startswith("import-"):
-            if words[1] == "prepare":
-                draw_face().save(desk / "drawing.png")  # the line before drew a photograph of nothing
             done.append((words, run(["-m", *words], desk)))
         elif words[0] == "accelerate":
             here = [str(ROOT / w) if w.startswith("train/") else w for w in words[2:]]
@@ -134,3 +144,27 @@ def test_python_snippets_run(desk: Path, commands) -> None:
     assert done.returncode == 0, done.stderr
     assert (desk / "face.png").exists()
     assert (desk / "wink.png").exists()
+
+
+def reached() -> str:
+    """The README's table of what the bundled models reach, from the files beside their weights."""
+    scores = {
+        role: json.loads((ROOT / "s2f" / "weights" / role / "metrics.json").read_text("utf-8"))["scores"]
+        for role in ("drawer", "editor")
+    }
+    rows = ["| measured on people never seen | value [95 %] | n | aim |", "|---|---|---|---|"]
+    for name, role, path, aim in FIGURES:
+        figure: Any = scores[role]
+        for step in path.split("/"):
+            figure = figure[step]
+        low, high = figure["interval95"]
+        if "rate" in figure:
+            value = f"{100 * figure['rate']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+        else:
+            value = f"{figure['mean']:.3g} [{low:.3g}, {high:.3g}]"
+        rows.append(f"| {name} | {value} | {figure['n']} | {aim} |")
+    return "\n".join(rows)
+
+
+def test_the_figures_are_those_beside_the_weights() -> None:
+    assert reached() in TEXT, "paste this into the README:\n" + reached()
