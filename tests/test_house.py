@@ -230,6 +230,7 @@ def test_pins_are_exact_and_inside_the_ranges() -> None:
     every = pins(ROOT / "requirements.txt") | pins(ROOT / "tests" / "requirements.txt")
     for name, pin in every.items():
         assert re.fullmatch(r"==[\w.]+", str(pin.specifier)), f"{name} is not pinned exactly"
+        assert not pin.extras, f"{name} has extras: pip takes no such line as a constraint"
     for wanted in ranges():
         pin = every.get(canonicalize_name(wanted.name))
         if pin is None:
