@@ -127,10 +127,14 @@ class Editor(nn.Module, HubMixin):
 
 
 def warp(face: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
-    """Each pixel from where the flow says, in half sides; it is the flow that is enlarged, not the face."""
+    """Each pixel from where the flow says, in half sides; it is the flow that is enlarged, not the face.
+
+    By cubic interpolation: between two pixels the linear one takes a fifth of the fine detail away.
+    """
     side = face.shape[-1]
     across = (torch.arange(side, device=face.device, dtype=face.dtype) + 0.5) * (2 / side) - 1
     here = torch.stack(torch.meshgrid(across, across, indexing="xy"), -1)  # (S, S, 2)
     fine = functional.interpolate(flow, size=(side, side), mode="bilinear", align_corners=False)
     grid = here + fine.permute(0, 2, 3, 1)
-    return functional.grid_sample(face, grid, padding_mode="border", align_corners=False)
+    moved = functional.grid_sample(face, grid, mode="bicubic", padding_mode="border", align_corners=False)
+    return moved.clamp(-1, 1)
