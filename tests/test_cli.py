@@ -137,7 +137,7 @@ def test_errors_are_one_line_with_a_remedy(
         ["sketch", photo, twin],
         ["sketch", photo, "--out", photo],
         ["sketch", photo, "--out", drawing / "inside.png"],
-        ["draw", drawing],
+        ["draw", drawing, "--look", "skin=nothing"],
         ["draw", drawing, "--model", "empty"],
         ["draw", drawing, "--model", "no/such-model-anywhere"],
         ["draw", drawing, "--model", "empty", "--device", "abacus"],
@@ -150,6 +150,13 @@ def test_errors_are_one_line_with_a_remedy(
         assert "expected" in err, (words, err)
         assert ";" in err, (words, err)
     assert photo.read_bytes() == before
+
+
+def test_no_model_has_to_be_named(run_cli, drawing: Path, tmp_path: Path) -> None:
+    out = tmp_path / "face.png"
+    assert run_cli("draw", drawing, "-e", "happy", "--out", out)[0] == 0
+    assert Image.open(out).size == (512, 512)
+    assert run_cli("strip", out, "--out", tmp_path / "seven.png")[0] == 0
 
 
 def test_what_is_generated_says_so(run_cli, drawing: Path, tiny_model: Path, tmp_path: Path) -> None:
