@@ -137,7 +137,7 @@ def test_errors_are_one_line_with_a_remedy(
         ["sketch", photo, twin],
         ["sketch", photo, "--out", photo],
         ["sketch", photo, "--out", drawing / "inside.png"],
-        ["draw", drawing, "--look", "skin=nothing"],
+        ["draw", "missing.png"],
         ["draw", drawing, "--model", "empty"],
         ["draw", drawing, "--model", "no/such-model-anywhere"],
         ["draw", drawing, "--model", "empty", "--device", "abacus"],
