@@ -80,8 +80,7 @@ class SketchToFace:
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
         self.drawer, self.editor, self.restorer = (self._place(m) for m in (drawer, editor, restorer))
-        sizes = [getattr(model, "size", None) for model in (drawer, editor)]
-        self.size = size or next((own for own in sizes if isinstance(own, int)), 512)
+        self.size = size or _size_of(drawer, editor) or 512
 
     @classmethod
     def from_pretrained(
@@ -122,10 +121,12 @@ class SketchToFace:
                     models[role] = load_model(source, subfolder=role)
             source.remember()
         for role, model in models.items():
-            if model is None and path_or_repo is None:
-                models[role] = bundled(role)
             if isinstance(model, str | Path):
                 models[role] = load_model(model, revision=None if path_or_repo else revision, **fetch)
+        size = size or _size_of(models["drawer"], models["editor"])  # of what was named, not of the rest
+        for role, model in models.items():
+            if model is None and path_or_repo is None:
+                models[role] = bundled(role)
         return cls(**models, device=device, dtype=dtype, size=size)
 
     def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> None:
@@ -272,6 +273,12 @@ def bundled(role: str) -> Any:
 
     folder = BUNDLED / role
     return load_model(folder) if folder.is_dir() else None
+
+
+def _size_of(*models: Any) -> int | None:
+    """The pictures' side that the first of the models that says so is made for."""
+    sizes = [getattr(model, "size", None) for model in models]
+    return next((own for own in sizes if isinstance(own, int)), None)
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:
