@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,28 @@ def test_two_galleries_on_one_database_are_one(database: str, storage: str) -> N
     assert galleries[5].list(ADA) == [entry]
     for gallery in galleries:
         gallery.close()
+
+
+def test_who_comes_while_another_makes_the_file_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite refuses the second that switches a new file to WAL at once, whatever its patience."""
+
+    class Refusing:
+        def __init__(self, *errors: str) -> None:
+            self.errors, self.done = list(errors), []
+
+        def execute(self, words: str) -> None:
+            if self.errors:
+                raise sqlite3.OperationalError(self.errors.pop(0))
+            self.done.append(words.split()[1].split("=")[0])
+
+    busy = Refusing("database is locked", "database is locked")
+    tables._sqlite_settings(busy, None)
+    assert busy.done == ["journal_mode", "foreign_keys", "secure_delete"]
+    with pytest.raises(sqlite3.OperationalError, match="malformed"):
+        tables._sqlite_settings(Refusing("malformed"), None)
+    monkeypatch.setattr(tables, "BUSY_SECONDS", -1)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        tables._sqlite_settings(Refusing("database is locked"), None)
 
 
 def test_a_newer_schema_is_left_alone(database: str, tmp_path: Path) -> None:

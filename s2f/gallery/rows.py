@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -158,4 +160,13 @@ def _engine(address: str) -> Engine:
 
 def _sqlite_settings(connection: Any, _record: Any) -> None:
     for setting in ("journal_mode=WAL", "foreign_keys=ON", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {setting}")
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                connection.execute(f"PRAGMA {setting}")
+                break
+            except sqlite3.OperationalError as error:
+                # A new file is switched to WAL by one, and the others are refused at once instead of waiting.
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
