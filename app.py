@@ -42,7 +42,7 @@ def page(studio: Studio, keeping: Keeping, album: Callable[[Handlers], Album] | 
     with gr.Blocks(title="s2f: draw a face", delete_cache=(60, int(keeping.seconds))) as demo:
         programs(Endpoints(studio, keeping))  # first, so that their names are theirs
         parts.text(words.HERO)
-        if studio.pipe is None or studio.pipe.drawer is None:
+        if studio.pipe.drawer is None:
             parts.text(words.NO_MODEL)
         with gr.Tab("Draw"):
             controls, save = draw_tab(desk)
@@ -76,6 +76,7 @@ def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
             with gr.Row():
                 enhance = gr.Radio(parts.enhancers(desk.studio.quick), value=parts.PLAIN, label="Enhance")
                 save = gr.Button("Save to my gallery", visible=False, size="sm", min_width=120)
+            strength = gr.Slider(0, 1, 1, step=0.05, label=words.STRENGTH, visible=False)
     with gr.Accordion("Advanced", open=False, elem_classes=["s2f-advanced"]):
         with gr.Tab("Blend and muscles"):
             blend, units = parts.blend(), parts.units()
@@ -91,9 +92,6 @@ def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
             steps = gr.CheckboxGroup(list(STEPS), value=list(STEPS), label="What may be mended")
             style = gr.Radio(list(EXTRACTED), value="contour", label="How photographs become drawings")
             findings = gr.Markdown(words.NO_FINDINGS)
-        with gr.Tab("Before and after"):
-            compare = gr.Button("Enhance and compare", variant="primary")
-            both = gr.ImageSlider(label="Drag to compare: as drawn, enhanced", type="filepath", height=420)
         with gr.Tab("Animation"):
             kind = gr.Radio([("MP4", ".mp4"), ("GIF", ".gif")], value=".mp4", label="Kind of file")
             with gr.Row():
@@ -103,13 +101,16 @@ def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
             moving = gr.Image(label="The animation, AI-generated", type="filepath", height=360, visible=False)
 
     drawing = [pad, look, faithfulness, seed, steps]
-    how = [name, intensity, blend, units, enhance]
+    how = [name, intensity, blend, units, enhance, strength]
     live = [pad.input, look.input, faithfulness.input, seed.change, steps.input]
-    live += [name.change, intensity.input, blend.input, units.input, enhance.input]
+    live += [name.change, intensity.input, blend.input, units.input]
+    live += [enhance.input, strength.input, face.submit]
     newest: dict[str, Any] = QUIET | MODEL | {"trigger_mode": "always_last"}  # the newest stroke wins
-    drawn = gr.on(live, desk.draw, [*drawing, *how], [face, findings], **newest)
-    drawn.then(desk.strip, [*drawing, intensity], strip, **newest)
+    place = {"show_progress": "minimal", "show_progress_on": face}  # which the face puts in words
+    drawn = gr.on(live, desk.draw, [*drawing, *how], [face, findings], **(newest | place))
+    drawn.success(desk.strip, [*drawing, intensity], strip, **newest)
     name.change(None, name, strip, js=words.JS_CHOSEN, **PRIVATE)
+    enhance.change(None, enhance, strength, js=words.JS_STRENGTH, **PRIVATE)
     strip.select(desk.chosen, None, name, queue=False, **QUIET)
     pad.photo(desk.sketch, style, pad, **QUIET, **MODEL)
     pad.shadow(desk.shadow, pad, pad, queue=False, trigger_mode="always_last", **QUIET)
@@ -117,7 +118,6 @@ def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
     load.upload(desk.load_preset, load, how[:4], queue=False, **PRIVATE)
     showing = more.click(desk.variations, drawing, others, **PRIVATE, **MODEL)
     others.select(desk.chosen_seed, None, seed, queue=False, **PRIVATE)
-    compare.click(desk.compare, [*drawing, *how], both, **PRIVATE, **MODEL)
     moved = animate.click(desk.animate, [kind, *drawing, *how[:4]], [video, moving], **PRIVATE, **MODEL)
     stop.click(desk.stop, None, None, queue=False, cancels=[showing, moved], **PRIVATE)
     return [*drawing, *how], save
@@ -192,7 +192,7 @@ def gallery(demo: gr.Blocks, album: Album, controls: list[Any], save: gr.Button)
             gr.on([enter.click, password.submit], album.sign_in, [name, password], entered, **QUIET).success(
                 lambda: "", None, password, **QUIET
             )
-    kept = [controls[n] for n in (1, 2, 3, 4, 5, 6, 7, 8, 9)]
+    kept = controls[1:]
     save.click(album.save, [owner, controls[0], *kept], [faces, word], **PRIVATE, **MODEL)
     leave.click(album.sign_out, None, entered, **QUIET)
     faces.select(album.choose, None, chosen, queue=False, **QUIET)
@@ -218,6 +218,8 @@ def programs(calls: Endpoints) -> None:
         trust = gr.Slider(0, 1, FAITHFULNESS, label=words.FAITHFULNESS)
         seed = gr.Number(0, precision=0, minimum=0, label="Seed")
         enhance = gr.Radio([v for _, v in parts.ENHANCE], value=parts.PLAIN, label="Enhance")
+        strength = gr.Slider(0, 1, 1, label="Strength of that")
+        keep_colour = gr.Checkbox(True, label="Keep the colours of skin, hair and eyes")
         model = gr.Radio([v for _, v in parts.ENHANCE[1:]], value=parts.QUICK, label="Restorer")
         intensity = gr.Slider(0, MAX_INTENSITY, 1, label="Intensity")
         kind = gr.Radio([".mp4", ".gif"], value=".mp4", label="Kind of file")
@@ -227,12 +229,13 @@ def programs(calls: Endpoints) -> None:
         seven = gr.Gallery(label="The seven expressions")
         report = gr.Textbox(label="What was done to the drawing")
         moving = gr.File(label="Animation")
+        moved = gr.JSON(label="How far the face moved")
         for call, inputs, outputs in (
-            (calls.draw, [drawing, asked, look, trust, seed, enhance], [made, report]),
+            (calls.draw, [drawing, asked, look, trust, seed, enhance, strength], [made, report]),
             (calls.express, [face, expression], made),
             (calls.strip, [face, intensity], seven),
             (calls.animate, [face, expression, kind, frames], moving),
-            (calls.restore, [face, model], made),
+            (calls.restore, [face, model, strength, keep_colour], [made, moved]),
             (calls.sketch, [photo, style], made),
         ):
             gr.on([], call, inputs, outputs, api_name=call.__name__, **MODEL)

@@ -24,13 +24,13 @@ from .expression import CLASSES, Expression
 from .image import load_image, resize
 from .look import Look
 from .roles import Progress
+from .shipped import BUNDLED
 from .sketch import STEPS, Sketch, prepare
 
 if TYPE_CHECKING:
     import torch
 
 ROLES = ("drawer", "editor", "restorer")
-BUNDLED = Path(__file__).parent / "weights"
 FAITHFULNESS = 0.7  # of hands that draw with some care, which is what most of the corpus is
 
 

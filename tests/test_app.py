@@ -26,7 +26,7 @@ from app import page
 from s2f import SketchToFace, provenance
 from s2f.errors import S2FError, SketchError
 from s2f.expression import CLASSES, Expression
-from s2f.pipeline import BUNDLED
+from s2f.shipped import BUNDLED
 from s2f.space import handlers, parts, studio, words
 from s2f.space.endpoints import Endpoints
 from s2f.space.keeping import Keeping
@@ -94,6 +94,40 @@ def test_animate_gives_a_signed_gif(client: Client, face: str) -> None:
     moving = client.predict(handle_file(face), "happy", ".gif", 4, api_name="/animate")
     assert Image.open(moving).n_frames >= 3
     assert provenance.read(moving) is not None
+
+
+def test_restoring_is_blended_back_and_says_how_far_the_face_moved(client: Client, face: str) -> None:
+    made, moved = client.predict(handle_file(face), "enhancer", 1.0, False, api_name="/restore")
+    assert set(moved) == {"skin", "hair", "eyes", "identity"}
+    record = provenance.read(made)
+    assert record is not None
+    assert set(record.facts.models) == {"restorer"}
+    _, stayed = client.predict(handle_file(face), strength=0.0, api_name="/restore")
+    assert stayed == {"skin": 0, "hair": 0, "eyes": 0, "identity": pytest.approx(1, abs=1e-4)}
+    _, half = client.predict(handle_file(face), strength=0.5, keep_colour=False, api_name="/restore")
+    assert 0 < half["skin"] < moved["skin"]
+    with pytest.raises(AppError, match="1"):
+        client.predict(handle_file(face), strength=2.0, api_name="/restore")
+
+
+def test_an_enhanced_face_comes_with_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S2F_GFPGAN_WEIGHTS", str(tmp_path / "nowhere.pth"))
+    pipe = SketchToFace.from_pretrained(tiny_face_model(tmp_path))
+    pipe.restorer = lambda face: (face * 0.5).clamp(-1, 1)
+    desk = handlers.Handlers(studio.Studio(pipe), Keeping(tmp_path, 60))
+    page = studio.data_url(studio.png(draw_face()), "image/png")
+    asked = [page, {}, 0.7, 0, ["frame"], parts.AS_DRAWN, 1.0, {}, {}]
+    plain, _ = desk.draw(*asked, parts.PLAIN, 1.0)
+    assert plain["before"] is None
+    assert plain["moved"] == ""
+    full, _ = desk.draw(*asked, parts.QUICK, 1.0)
+    assert full["before"] == plain["src"] != full["src"]
+    assert re.match(r"Moved by enhancing: skin ΔE \d.*, hair .*, eyes .*, identity 0?\.?\d", full["moved"])
+    none, _ = desk.draw(*asked, parts.QUICK, 0.0)
+    assert "skin ΔE 0.0, hair ΔE 0.0, eyes ΔE 0.0, identity 1.000" in none["moved"]
+    gone, _ = desk.draw(*asked, "gfpgan", 1.0)
+    assert gone["before"] is None
+    assert gone["report"].startswith("Not enhanced: ")
 
 
 def test_a_restorer_that_is_missing_is_one_sentence(client: Client, face: str) -> None:
@@ -166,7 +200,7 @@ def test_the_page_sends_nobody_elsewhere(app: str) -> None:
 
 
 def test_handlers_of_one_question_give_one_answer_and_forget_none(tmp_path: Path) -> None:
-    desk = handlers.Handlers(studio.Studio(None), Keeping(tmp_path, 60))
+    desk = handlers.Handlers(studio.Studio(SketchToFace(restorer=lambda face: face)), Keeping(tmp_path, 60))
     page = studio.data_url(studio.png(draw_face()), "image/png")
     controls = (parts.AS_DRAWN, 1.0, {}, {}, parts.PLAIN)
     shown, findings = desk.draw(page, {}, 0.7, 0, ["frame"], *controls)
@@ -204,7 +238,7 @@ def test_controls_become_an_expression_and_presets_come_back(tmp_path: Path) -> 
     assert handlers.expression_of(parts.AS_DRAWN, 1.0, {}, {}) is None
     mixed = handlers.expression_of("happy", 0.5, {"sad": 0.3}, {"AU43_L": 1.0})
     assert mixed == Expression({"happy": 0.5, "sad": 0.3}, {"AU43_L": 1.0})
-    desk = handlers.Handlers(studio.Studio(None), Keeping(tmp_path, 60))
+    desk = handlers.Handlers(studio.Studio(SketchToFace(restorer=lambda face: face)), Keeping(tmp_path, 60))
     for controls in (
         ("happy", 0.5, {}, {"AU43_L": 1.0}),
         (parts.AS_DRAWN, 1.0, {"sad": 0.3, "happy": 0.5}, {}),
@@ -239,7 +273,7 @@ def test_a_studio_remembers_a_few_faces_and_computes_each_once() -> None:
             made.append(wish.seed)
             return super()._draw(wish)
 
-    few, page = Counting(None), studio.png(draw_face())
+    few, page = Counting(SketchToFace(restorer=lambda face: face)), studio.png(draw_face())
     threads = [threading.Thread(target=few.face, args=[studio.Wish(page, seed=n)]) for n in (1, 2)]
     for one in threads:
         one.start()
@@ -250,7 +284,7 @@ def test_a_studio_remembers_a_few_faces_and_computes_each_once() -> None:
 
 
 def test_an_upload_swept_while_it_waited_is_a_sentence(tmp_path: Path) -> None:
-    calls = Endpoints(studio.Studio(None), Keeping(tmp_path, 60))
+    calls = Endpoints(studio.Studio(SketchToFace(restorer=lambda face: face)), Keeping(tmp_path, 60))
     with pytest.raises(gr.Error, match="upload it again"):
         calls.draw(str(tmp_path / "gone.png"))
 
@@ -326,7 +360,7 @@ def test_a_crash_in_one_request_leaves_the_next_one_well(tmp_path: Path, drawing
                 raise RuntimeError("a secret of the server")
             return super()._draw(wish)
 
-    demo = page(Stumbling(None), Keeping(tmp_path, 60))
+    demo = page(Stumbling(SketchToFace(restorer=lambda face: face)), Keeping(tmp_path, 60))
     _, address, _ = demo.queue().launch(server_port=free_port(), prevent_thread_lock=True, quiet=True)
     try:
         client = Client(address, verbose=False, download_files=str(tmp_path / "client"))

@@ -61,8 +61,7 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run_restore(args: argparse.Namespace) -> int:
-    from ..restore import fetch, open_restorer, restore, restore_photo
-    from ..restore.opening import open_judge
+    from ..restore import fetch, open_judge, open_restorer, restore, restore_photo
 
     if args.download:
         folder = fetch(args.version)
@@ -104,12 +103,9 @@ def _write(image: Image.Image, path: Path, model: Any, kind: str) -> None:
 
 
 def _sentence(done: list[Restored]) -> str:
-    """How many faces, and the farthest that any part of one moved."""
-    parts = {part: max(one.moved.get(part, 0.0) for one in done) for part in ("skin", "hair", "eyes")}
-    said = ", ".join(f"{part} ΔE {far:.1f}" for part, far in parts.items())
-    known = [one.moved["identity"] for one in done if "identity" in one.moved]
-    likeness = f", identity {min(known):.3f}" if known else ""
-    return f"{len(done)} face{'s' * (len(done) != 1)}; moved: {said}{likeness}"
+    from ..restore import how_far
+
+    return f"{len(done)} face{'s' * (len(done) != 1)}; moved: {how_far(done)}"
 
 
 def _share(text: str) -> float:

@@ -1,8 +1,8 @@
 """Restoration: a face made clean and sharp, its colours kept, and a word on how far it moved."""
 
 from .background import Fetched
-from .face import Restored, Restorer, attempt, restore, restore_photo
-from .opening import MODELS, open_restorer
+from .face import Restored, Restorer, attempt, how_far, restore, restore_photo
+from .opening import MODELS, open_judge, open_restorer
 from .weights import fetch
 
 __all__ = [
@@ -12,6 +12,8 @@ __all__ = [
     "Restorer",
     "attempt",
     "fetch",
+    "how_far",
+    "open_judge",
     "open_restorer",
     "restore",
     "restore_photo",

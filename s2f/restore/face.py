@@ -86,6 +86,14 @@ def attempt(face: Any, opened: Callable[[], Restorer], **options: Any) -> Restor
         return Restored(load_image(face), restored=False, note=str(error))
 
 
+def how_far(done: list[Restored]) -> str:
+    """In words: the farthest that any part of a face moved."""
+    parts = {part: max(one.moved.get(part, 0.0) for one in done) for part in ("skin", "hair", "eyes")}
+    said = ", ".join(f"{part} ΔE {far:.1f}" for part, far in parts.items())
+    known = [one.moved["identity"] for one in done if "identity" in one.moved]
+    return said + (f", identity {min(known):.3f}" if known else "")
+
+
 def restore_photo(
     photo: Any,
     model: Restorer,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ModelError
+from ..shipped import BUNDLED
 from . import weights as published
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 MODELS = ("enhancer", "gfpgan")
 PRECISIONS = ("float32", "bfloat16")
-_SHIPPED = Path(__file__).parents[1] / "weights"
 
 
 def open_restorer(
@@ -32,14 +32,14 @@ def open_restorer(
         raise ModelError(f"got the restorer {name!r}, expected one of {', '.join(MODELS)}; choose one")
     from ..models import Enhancer
 
-    return Enhancer.from_pretrained(weights or _SHIPPED / "restorer", map_location=device)
+    return Enhancer.from_pretrained(weights or BUNDLED / "restorer", map_location=device)
 
 
 def open_judge() -> Judge | None:
     """The bundled judge of identity, where this version has one."""
     from ..models import Identity
 
-    folder = _SHIPPED / "identity"
+    folder = BUNDLED / "identity"
     return Identity.from_pretrained(folder) if (folder / "config.json").exists() else None
 
 

@@ -16,7 +16,18 @@ from .studio import data_url, png
 if TYPE_CHECKING:
     from ..gallery import Accounts, Entry, Gallery
 
-CONTROLS = ("look", "faithfulness", "seed", "steps", "name", "intensity", "blend", "units", "enhance")
+CONTROLS = (
+    "look",
+    "faithfulness",
+    "seed",
+    "steps",
+    "name",
+    "intensity",
+    "blend",
+    "units",
+    "enhance",
+    "strength",
+)
 
 
 class Album:
@@ -58,9 +69,8 @@ class Album:
         """Keep drawing, face and settings: the only way in which anything of a visitor is kept."""
         kept = dict(zip(CONTROLS, controls, strict=True))
         wish = wish_of(page, kept["look"], kept["faithfulness"], kept["seed"], kept["steps"])
-        _, face = self.desk.seen(wish, *(kept[name] for name in CONTROLS[4:]))
-        roles = ("drawer", "editor", "restorer") if face.restored else ("drawer", "editor")
-        picture = self.desk.studio.signed(face.image, ".png", *roles)
+        seen = self.desk.seen(wish, *(kept[name] for name in CONTROLS[4:]))
+        picture = self.desk.studio.signed(seen.done.image, ".png", *seen.roles)
         self.gallery.save(_someone(owner), _drawing(wish.drawing), picture, kept)
         return self.faces(owner), "Saved."
 
@@ -115,5 +125,12 @@ def _drawing(data: bytes) -> Any:
 
 def _rest(name: str) -> Any:
     """A control that an older version did not know."""
-    rests: Mapping[str, Any] = {"look": {}, "name": AS_DRAWN, "intensity": 1.0, "blend": {}, "units": {}}
+    rests: Mapping[str, Any] = {
+        "look": {},
+        "name": AS_DRAWN,
+        "intensity": 1.0,
+        "blend": {},
+        "units": {},
+        "strength": 1.0,
+    }
     return rests.get(name, gr.skip())

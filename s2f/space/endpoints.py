@@ -12,6 +12,7 @@ from ..expression import Expression
 from ..image import load_image
 from ..look import Look
 from ..pipeline import FAITHFULNESS
+from ..restore import Restored
 from ..sketch import STEPS, extract
 from .handlers import said
 from .keeping import Keeping
@@ -35,6 +36,7 @@ class Endpoints:
         faithfulness: float = FAITHFULNESS,
         seed: int = 0,
         enhance: str = PLAIN,
+        strength: float = 1.0,
     ) -> tuple[str, str]:
         """Turn a line drawing of a face into a generated photograph of that face.
 
@@ -45,6 +47,7 @@ class Endpoints:
             faithfulness: 1 follows every line, 0 makes a plausible face first
             seed: another number, another face of the same drawing
             enhance: off, enhancer or gfpgan: what restores fine detail afterwards
+            strength: how much of that, 0 to 1
         Returns:
             the face as a signed JPEG file; what was done to the drawing, in sentences
         """
@@ -57,7 +60,10 @@ class Endpoints:
         image = self.studio.express(made.image, Expression.parse(expression) if expression else None)
         if not made.by_model:
             return str(self.keeping.put(png(image), ".png", "drawing")), made.report
-        return self._put(self._enhanced(image, enhance)), made.report
+        if enhance == PLAIN:
+            return self._put(image, "drawer", "editor"), made.report
+        done = self._enhanced(image, enhance, float(strength))
+        return self._put(done.image, "drawer", "editor", enhance), made.report
 
     @said
     def express(self, face: str, expression: str = "happy") -> str:
@@ -102,16 +108,22 @@ class Endpoints:
         return str(self.keeping.put(data, kind, "s2f-animation"))
 
     @said
-    def restore(self, face: str, model: str = QUICK) -> str:
-        """Restore the fine detail of a face.
+    def restore(
+        self, face: str, model: str = QUICK, strength: float = 1.0, keep_colour: bool = True
+    ) -> tuple[str, dict[str, float]]:
+        """Restore the fine detail of a face, and say how far that moved it.
 
         Args:
             face: an image file with one face, framed as /draw frames it
             model: enhancer or gfpgan
+            strength: 0 leaves the face as it is, 1 is all that the model would do
+            keep_colour: hold skin, hair and eyes to the colours they had
         Returns:
-            the face as a signed JPEG file
+            the face as a signed JPEG file; how far it moved: skin, hair and eyes in CIE ΔE, and identity as a
+            cosine, 1 for the very same person
         """
-        return self._put(self._enhanced(load_image(face), model), "restorer")
+        done = self._enhanced(load_image(face), model, float(strength), bool(keep_colour))
+        return self._put(done.image, model), done.moved
 
     @said
     def sketch(self, photo: str, style: str = "contour") -> str:
@@ -126,13 +138,11 @@ class Endpoints:
         drawing = extract(load_image(photo), style)
         return str(self.keeping.put(png(drawing, max(drawing.size)), ".png", "drawing"))
 
-    def _enhanced(self, face: Image.Image, model: str) -> Image.Image:
-        if model == PLAIN:
-            return face
-        done = self.studio.restore(face, model)
+    def _enhanced(self, face: Image.Image, model: str, strength: float, keep_colour: bool = True) -> Restored:
+        done = self.studio.restore(face, model, strength, keep_colour)
         if done.note:
             raise ModelError(done.note)
-        return done.image
+        return done
 
     def _put(self, picture: Image.Image, *roles: str) -> str:
         return str(self.keeping.put(self.studio.signed(picture, ".jpg", *roles), ".jpg", "face"))

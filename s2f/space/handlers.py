@@ -7,6 +7,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,35 @@ import gradio as gr
 from PIL import Image
 
 from .. import animation
-from ..errors import Cancelled, ImageError, ModelError, S2FError, SketchError
+from ..errors import Cancelled, ImageError, S2FError, SketchError
 from ..expression import Expression
 from ..image import load_image
 from ..look import Look
-from ..restore import Restored
+from ..restore import Restored, how_far
 from ..sketch import STEPS, extract
+from . import words
 from .keeping import Keeping
-from .parts import AS_DRAWN, PICKED, PLAIN, QUICK
+from .parts import AS_DRAWN, PICKED, PLAIN
 from .settings import FRAMES, VARIATIONS
 from .shadows import shadow
 from .studio import Made, Studio, Wish, data_url, page_bytes, png, small_jpeg
 
 BEGIN = "Draw a face to begin."
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A face before and after it was enhanced, and by which restorer, if it was."""
+
+    made: Made
+    plain: Image.Image
+    done: Restored
+    restorer: str | None = None
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Whose work it is, for its signature."""
+        return ("drawer", "editor", *([self.restorer] if self.restorer else []))
 
 
 def said(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,25 +111,34 @@ class Handlers:
             return {"src": None, "report": BEGIN}, ""
         try:
             wish = wish_of(page, look, faithfulness, seed, steps)
-            made, done = self.seen(wish, *how)
+            seen = self.seen(wish, *how)
         except SketchError as error:
             return {"src": None, "keep": True, "report": f"Not a face yet: {sentence(error)}"}, ""
         except S2FError as error:
             return {"src": None, "keep": True, "report": sentence(error)}, ""
-        return self._shown(made, done, wish, how[0]), doctor(made)
+        return self._shown(seen, wish, how[0]), doctor(seen.made)
 
     def seen(
-        self, wish: Wish, name: str, intensity: float, blend: Any, units: Any, enhance: str
-    ) -> tuple[Made, Restored]:
-        """The face of a drawing, and the same with its expression, enhanced or with a word on why not."""
+        self,
+        wish: Wish,
+        name: str,
+        intensity: float,
+        blend: Any,
+        units: Any,
+        enhance: str,
+        strength: float = 1.0,
+    ) -> Seen:
+        """The face of a drawing with its expression, enhanced or with a word on why not."""
         made = self.studio.face(wish)
         wanted = expression_of(name, intensity, blend, units) if made.by_model else None
         image = self.studio.express(made.image, wanted)
         if enhance == PLAIN or not made.by_model:
-            return made, Restored(image, restored=False)
-        return made, self.studio.restore(image, enhance)
+            return Seen(made, image, Restored(image, restored=False))
+        done = self.studio.restore(image, enhance, float(strength))
+        return Seen(made, image, done, enhance if done.restored else None)
 
-    def _shown(self, made: Made, done: Restored, wish: Wish, name: str) -> dict[str, Any]:
+    def _shown(self, seen: Seen, wish: Wish, name: str) -> dict[str, Any]:
+        made, done = seen.made, seen.done
         if not made.by_model:
             alt, source = "Your drawing, cleaned and framed", data_url(png(done.image), "image/png")
             return {
@@ -123,11 +149,13 @@ class Handlers:
                 "made": False,
             }
         return {
-            "src": data_url(self.studio.signed(done.image)),
+            "src": data_url(self.studio.signed(done.image, ".jpg", *seen.roles)),
             "alt": f"A generated photograph of the face you drew, {name}",
             "file": f"s2f-{name.replace(' ', '-')}-{wish.seed}.jpg",
             "report": f"Not enhanced: {done.note}." if done.note else made.report,
             "made": True,
+            "before": data_url(self.studio.signed(seen.plain)) if seen.restorer else None,
+            "moved": words.MOVED.format(how_far([done])) if seen.restorer else "",
         }
 
     def strip(
@@ -188,25 +216,6 @@ class Handlers:
         return gr.update(value=file if video else None, visible=video), gr.update(
             value=None if video else file, visible=not video
         )
-
-    @said
-    def compare(
-        self, page: str, look: Any, faithfulness: float, seed: float, steps: list[str], *how: Any
-    ) -> tuple[str, str]:
-        """The face before and after it is enhanced, as files."""
-        wish, with_what = wish_of(page, look, faithfulness, seed, steps), how[4]
-        name, intensity, blend, units = how[:4]
-        made, plain = self.seen(wish, name, intensity, blend, units, PLAIN)
-        self._need_face(made)
-        done = self.studio.restore(plain.image, QUICK if with_what == PLAIN else with_what)
-        if done.note:
-            raise ModelError(done.note)
-        files = [
-            self.studio.signed(one, ".jpg", "drawer", "editor", "restorer")
-            for one in (plain.image, done.image)
-        ]
-        before, after = (str(self.keeping.put(data, ".jpg", "face")) for data in files)
-        return before, after
 
     @said
     def photo(self, path: str | None, name: str, intensity: float, which: str) -> tuple[str | None, str]:

@@ -46,6 +46,7 @@ def sketchpad() -> gr.HTML:
 
 
 def face() -> gr.HTML:
+    """`submit` when the queue was full a moment ago."""
     return part("face", value=None)
 
 

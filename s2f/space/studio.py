@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from PIL import Image
@@ -17,8 +18,9 @@ from ..errors import ImageError, ModelError, SketchError
 from ..expression import Expression
 from ..image import resize
 from ..photo import Changed, change_faces
-from ..pipeline import BUNDLED, FAITHFULNESS, SketchToFace
-from ..restore import Fetched, Restored, Restorer, attempt, open_restorer
+from ..pipeline import FAITHFULNESS, SketchToFace
+from ..restore import MODELS, Fetched, Restored, Restorer, attempt, open_judge, open_restorer
+from ..shipped import BUNDLED
 from ..sketch import STEPS, Finding, prepare
 from .settings import CANVAS, MAX_PAGE_BYTES
 
@@ -53,12 +55,13 @@ class Made:
 class Studio:
     """One pipeline for all visitors. An answer hangs on the question alone, so that nobody sees another's."""
 
-    def __init__(self, pipe: SketchToFace | None) -> None:
+    def __init__(self, pipe: SketchToFace) -> None:
         self.pipe = pipe
-        self.small = SketchToFace(editor=pipe.editor, size=THUMBNAIL) if pipe and pipe.editor else None
+        self.small = SketchToFace(editor=pipe.editor, size=THUMBNAIL) if pipe.editor else None
         self._faces: OrderedDict[Wish, Made] = OrderedDict()
         self._restorers: dict[str, Restorer] = {}
         self._gfpgan = Fetched()
+        self._judge = cache(open_judge)  # at first need, as the restorers
         self._lock = threading.Lock()
 
     def face(self, wish: Wish) -> Made:
@@ -77,14 +80,14 @@ class Studio:
     @property
     def quick(self) -> bool:
         """Whether there is an enhancer besides GFPGAN."""
-        return (BUNDLED / "restorer").is_dir() or (self.pipe is not None and self.pipe.restorer is not None)
+        return (BUNDLED / "restorer").is_dir() or self.pipe.restorer is not None
 
     def forget(self) -> None:
         with self._lock:
             self._faces.clear()
 
     def _draw(self, wish: Wish) -> Made:
-        if self.pipe is None or self.pipe.drawer is None:
+        if self.pipe.drawer is None:
             sketch = prepare(wish.drawing, steps=wish.steps)
             return Made(sketch.image, sketch.report, by_model=False)
         result = self.pipe(
@@ -110,9 +113,12 @@ class Studio:
         assert self.small is not None
         return self.small.strip(face, intensity=intensity, cancel=cancel)
 
-    def restore(self, face: Image.Image, name: str = "enhancer") -> Restored:
+    def restore(
+        self, face: Image.Image, name: str = "enhancer", strength: float = 1.0, keep_colour: bool = True
+    ) -> Restored:
         """The face enhanced, by the bundled enhancer or GFPGAN; as it was, and why, where that fails."""
-        return attempt(face, lambda: self._restorer(name))
+        options: dict[str, Any] = {"strength": strength, "keep_colour": keep_colour, "judge": self._judge()}
+        return attempt(face, lambda: self._restorer(name), **options)
 
     def _restorer(self, name: str) -> Restorer:
         """Opened at first need, and kept; GFPGAN's weights are fetched then."""
@@ -120,7 +126,7 @@ class Studio:
             return self._gfpgan()
         if name == "enhancer" and not self.quick:
             raise ModelError("this version has no enhancer of its own; choose GFPGAN, or none")
-        if name == "enhancer" and self.pipe is not None and self.pipe.restorer is not None:
+        if name == "enhancer" and self.pipe.restorer is not None:
             return self.pipe.restorer
         with self._lock:
             if name not in self._restorers:
@@ -162,7 +168,13 @@ class Studio:
         return animation.frames(resize(face, pipe.size), express, expression, count=count)
 
     def facts(self, *roles: str) -> provenance.Facts:
-        models: dict[str, Any] = {role: getattr(self.pipe, role, None) for role in roles}
+        """What to sign: models by role, and the restorer by the name that it was asked for."""
+        models: dict[str, Any] = {}
+        for role in roles:
+            if role in MODELS:
+                models["restorer"] = self._restorer(role)
+            else:
+                models[role] = getattr(self.pipe, role, None)
         return provenance.Facts.of(**models)
 
     def signed(self, image: Image.Image, suffix: str = ".jpg", *roles: str) -> bytes:
@@ -171,7 +183,7 @@ class Studio:
         return provenance.encode(provenance.mark(image, facts), suffix, facts)
 
     def _editing(self) -> SketchToFace:
-        if self.pipe is None or self.pipe.editor is None:
+        if self.pipe.editor is None:
             raise ModelError(
                 "got no editor in this version, expected one to change expressions with; set S2F_MODEL to a "
                 "folder with editor/"

@@ -14,12 +14,14 @@ NO_MODEL = """<div class="missing"><p>This version carries no trained drawer, so
 without one: it cleans and frames your drawing as a model needs it. Set <code>S2F_MODEL</code> to a folder or
 repository with a drawer to see faces.</p></div>"""
 
-FAITHFULNESS = "Make a plausible face ↔ follow my drawing closely"
-FAITHFULNESS_INFO = "To the right every line is obeyed; to the left the face comes first."
+FAITHFULNESS = "A plausible face ↔ exactly my drawing"
 SEED = "What the drawing and the look leave open is chosen by this number."
+STRENGTH = "How much it is enhanced"
+MOVED = "Moved by enhancing: {}. Under ΔE 2 nobody sees it."
 NO_FINDINGS = "Draw something, and the doctor says what was mended before it became a face."
 
-# A dropdown's choice, shown in the strip without asking the server
+# Shown without asking the server: how much to enhance, and a dropdown's choice in the strip
+JS_STRENGTH = """(enhancer) => ({__type__: "update", visible: enhancer !== "off"})"""
 JS_CHOSEN = """(name) => ({__type__: "update", chosen: name})"""
 
 

@@ -1,15 +1,20 @@
-// value: {src, alt, file, report}; src is null while there is no face to show. The old face stays until the
-// new one is decoded, and an answer that was overtaken while decoding is dropped: no flicker, nothing stale.
-const picture = element.querySelector("img"), save = element.querySelector(".save");
-const report = element.querySelector(".report"), frame = element.querySelector(".frame");
+// value: {src, alt, file, report, before, moved}; src is null while there is no face to show. The old face stays
+// until the new one is decoded, and an answer that was overtaken while decoding is dropped: no flicker, nothing stale.
+const find = (what) => element.querySelector(what);
+const picture = find(".now"), before = find(".before"), split = find(".split"), line = split.querySelector("input");
+const save = find(".save"), compare = find(".compare"), frame = find(".frame"), waiting = find(".waiting");
 let newest = 0;
+
+async function decoded(source) {
+  const next = new Image();
+  next.src = source;
+  await next.decode();
+}
 
 async function show() {
   const wanted = ++newest, face = props.value ?? {};
   if (face.src) {
-    const next = new Image();
-    next.src = face.src;
-    try { await next.decode(); } catch { return; }
+    try { await Promise.all([face.src, face.before].filter(Boolean).map(decoded)); } catch { return; }
     if (wanted !== newest) return;
     picture.src = face.src; picture.alt = face.alt;
     save.href = face.src; save.download = face.file; save.ariaDisabled = "false"; save.tabIndex = 0;
@@ -17,13 +22,46 @@ async function show() {
     picture.removeAttribute("src"); picture.alt = "";
     save.removeAttribute("href"); save.ariaDisabled = "true"; save.tabIndex = -1;
   }
-  if (wanted !== newest) return;
   const shown = picture.hasAttribute("src");
   picture.hidden = !shown;
-  element.querySelector(".empty").hidden = shown;
-  element.querySelector(".made").hidden = !shown || (face.src && !face.made);
+  find(".empty").hidden = shown;
+  find(".made").hidden = !shown || (face.src && !face.made);
   frame.classList.toggle("old", Boolean(face.keep && shown));
-  report.textContent = face.report ?? "";
+  find(".report").textContent = face.report ?? "";
+  find(".moved").textContent = face.moved ?? "";
+  if (face.before) before.src = face.before;
+  else before.removeAttribute("src");
+  compare.hidden = !face.before;
+  divide();
 }
-watch("value", show);
+
+function divide() { // the face as it was on the left of a line, enhanced on the right
+  const on = !compare.hidden && compare.ariaPressed === "true";
+  before.hidden = split.hidden = !on;
+  frame.style.setProperty("--split", `${line.value}%`);
+}
+compare.addEventListener("click", () => { compare.ariaPressed = String(compare.ariaPressed !== "true"); divide(); });
+line.addEventListener("input", divide);
+
+// Gradio's own line on the queue, in words; the style sheet shows it to those alone who wait longer than a moment.
+// Where the queue was full the question is put again, a few times.
+let again = 0, tries = 0;
+function place() {
+  const status = element.closest(".block")?.querySelector("[data-testid=status-tracker]");
+  const told = status && !status.classList.contains("hide") ? status.textContent : "";
+  const [, at] = told.match(/queue: (\d+)\/\d+/) ?? [], [, gone, whole] = told.match(/([\d.]+)\/([\d.]+)s/) ?? [];
+  const left = Math.ceil(whole - gone), failed = Boolean(status?.querySelector(".error"));
+  const ahead = at > 1 ? `${at - 1} before you` : at ? "You are next" : "Working on it";
+  const text = failed ? "Too busy just now" + (again ? ", trying again soon" : "") : left > 0 ? `${ahead}, about ${left} s` : `${ahead} …`;
+  if (failed && !again && tries < 3) {
+    tries += 1;
+    again = setTimeout(() => { again = 0; trigger("submit"); }, 4000 + 3000 * Math.random());
+    return place();
+  }
+  if (waiting.textContent !== text) waiting.textContent = text; // else it would be told of itself for ever
+  waiting.hidden = !failed && !/queue|processing/.test(told);
+}
+new MutationObserver(place).observe(element.closest(".block") ?? element, { subtree: true, childList: true, characterData: true, attributeFilter: ["class"] });
+
+watch("value", () => { clearTimeout(again); again = tries = 0; show(); });
 show();
