@@ -26,7 +26,7 @@ import torch
 
 from s2f.expression import CLASSES, Expression
 from s2f.models import Drawer, Editor, Pix2Pix, StarGAN
-from s2f.pipeline import BUNDLED
+from s2f.shipped import BUNDLED
 
 logger = logging.getLogger("bench")
 SIDE, THEIRS = 512, 256

@@ -27,9 +27,9 @@ import torch
 from PIL import Image
 
 from s2f.models import GFPGAN, Enhancer
-from s2f.pipeline import BUNDLED
 from s2f.restore import restore
 from s2f.restore.opening import has_fast_bfloat16
+from s2f.shipped import BUNDLED
 from tests.published_gfpgan import published_class
 
 logger = logging.getLogger("bench")

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import cv2
 import numpy as np
 from safetensors.numpy import load_file
 
-WEIGHTS = Path(__file__).parent / "weights" / "framing" / "model.safetensors"
+from .shipped import BUNDLED
+
+WEIGHTS = BUNDLED / "framing" / "model.safetensors"
 LAYERS = ("w1", "b1", "w2", "b2", "w3", "b3")
 BASE = 220  # the strokes are measured with the longer side of their box this many pixels
 MARGIN = 40

@@ -92,7 +92,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 def _homes(args: argparse.Namespace) -> dict[str, dict[str, Path]]:
     """{"drawer": {name: folder}, "editor": …}: what was named, else what comes with s2f."""
-    from ..pipeline import BUNDLED
+    from ..shipped import BUNDLED
 
     named = {role: [Path(folder) for folder in getattr(args, role)] for role in ROLES}
     bundle = [] if args.models or any(named.values()) else [BUNDLED]

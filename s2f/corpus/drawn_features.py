@@ -21,6 +21,7 @@ from .drawn_shapes import (
     Sitter,
     along,
     choose,
+    covers,
     ellipse,
     joined,
     zigzag,
@@ -249,6 +250,8 @@ def ears(hand: Hand, sitter: Sitter) -> None:
         if kind == "none" or rng.random() < 0.04:
             continue
         ear = lm[EAR[k]]
+        if any(covers(lock, ear[2:5].mean(0)) for lock in sitter.locks):
+            continue
         hand.line(ear if hand.bad < 0.6 else ear[[0, 1, 3, 5, 6]])
         if kind == "inner":
             inside = ear.mean(0) * 0.35 + ear[1:6] * 0.65

@@ -201,7 +201,7 @@ def _lock(hand: Hand, sitter: Sitter, lock: np.ndarray, kind: str) -> None:
             _scribble(hand, lock, rng)
         if rng.random() < 0.5:
             return
-    hand.line(lock, closed=rng.random() < 0.5)
+    hand.line(lock, closed=rng.random() < 0.15)
     if kind in ("many", "few", "cross", "curls") or rng.random() < 0.3:
         lines = zigzag(lock, 1.57 + rng.normal(0, 0.1), rng.uniform(5, 14), rng)
         bent = [np.array([a, (a + b) / 2 + rng.normal(0, 4, 2), b]) for a, b in lines]

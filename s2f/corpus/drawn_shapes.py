@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
 from .drawn_sight import Sight
@@ -51,6 +52,12 @@ def along(points: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Points at shares t (0-1) of a polyline's index range."""
     at, grid = np.asarray(t) * (len(points) - 1), np.arange(len(points))
     return np.stack([np.interp(at, grid, points[:, 0]), np.interp(at, grid, points[:, 1])], -1)
+
+
+def covers(area: np.ndarray, point: np.ndarray) -> bool:
+    """Whether a point lies inside a closed outline."""
+    ring = np.ascontiguousarray(area, np.float32)
+    return cv2.pointPolygonTest(ring, (float(point[0]), float(point[1])), False) > 0
 
 
 def ellipse(centre: np.ndarray, rx: float, ry: float, n: int = 10, start: float = 0.0) -> np.ndarray:

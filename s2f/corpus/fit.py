@@ -45,6 +45,7 @@ class Person:
     folds: np.ndarray  # (groups, size/2, size/2) log-luminance creases
     skin: np.ndarray  # (size,size) uint8: where relighting may act, the face without hair and backdrop
     outline: np.ndarray  # (56,2) hair silhouette from ear to ear
+    locks: tuple[np.ndarray, ...]  # closed outlines of hair that hangs over ears or brows
     teeth: Teeth
     white: float  # luminance of the whites of the eyes: the photograph's exposure gauge
     residual: (
@@ -84,6 +85,7 @@ def fit(face: Face, kit: Kit, size: int = SIZE, teeth: Teeth | None = None) -> P
         folds=fold_maps(half, SIZE // 2, weathering(face.image, landmarks), np.random.default_rng(seed)),
         skin=_skin_mask(landmarks),
         outline=silhouette(face),
+        locks=face.locks,
         teeth=teeth or painted_teeth(np.random.default_rng(seed)),
         white=float(np.mean([np.percentile(eye.texture.mean(-1), 75) for eye in eyes])),
         residual=residual,
@@ -112,6 +114,7 @@ def at_size(person: Person, size: int) -> Person:
         ),
         skin=cv2.resize(person.skin, (size, size), interpolation=_filter(factor)),
         outline=rescaled(person.outline, factor),
+        locks=tuple(rescaled(lock, factor) for lock in person.locks),
     )
 
 

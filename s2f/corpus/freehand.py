@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -43,7 +43,9 @@ class View:
     units: Mapping[str, float] = field(default_factory=dict)
     image: np.ndarray | None = None  # RGB uint8, of any size; without it no beard and no long hair is drawn
     size: int = 512  # what the points are counted in
-    glasses: bool = False  # the corpus's people wear none, and a drawing must not contradict its photograph
+    locks: tuple[np.ndarray, ...] = ()  # hair that is known to hang over ears, jaw or brows
+    bearded: bool = True  # may be: what looks like a beard in the picture is one
+    glasses: bool = False  # drawn where they are worn: a drawing must not contradict its photograph
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,11 @@ def draw(
 def see(view: View) -> Sight:
     """Look at the face once, for any number of drawings of it."""
     _check(view)
-    return look(_to_page(view.landmarks, view.size), _to_page(view.outline, view.size), view.image)
+    sight = look(_to_page(view.landmarks, view.size), _to_page(view.outline, view.size), view.image)
+    if view.locks or not view.bearded:  # what lies dark along the jaw is hair of the head then, or shade
+        sight = replace(sight, moustache=0.0, chin=0.0, jaw=0.0)
+    locks = tuple(_to_page(lock, view.size) for lock in view.locks)
+    return replace(sight, locks=locks) if locks else sight
 
 
 def _check(view: View) -> None:

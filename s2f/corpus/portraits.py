@@ -36,6 +36,7 @@ class Face:
     sources: tuple[str, ...] = ()
     mirrored: bool = False  # the host's picture is seen in a mirror
     outline: np.ndarray | None = None  # hair silhouette, where the picture's backdrop no longer tells it
+    locks: tuple[np.ndarray, ...] = ()  # closed outlines of hair that it was given
 
     @property
     def group(self) -> str:

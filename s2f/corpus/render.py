@@ -69,6 +69,7 @@ class Render:
     units: dict[str, float]
     pose: Pose
     outline: np.ndarray  # (56,2) hair silhouette
+    locks: tuple[np.ndarray, ...]  # closed outlines of hair that hangs over ears or brows
     skin: np.ndarray  # (size,size) uint8: the face without hair and backdrop
 
 
@@ -105,7 +106,8 @@ def render(person: Person, units: Mapping[str, float], pose: Pose = FRONTAL) -> 
         paint_mouth(image, person, part, depth, seen, inner, landmarks, posed)
         soften_corners(image, person, landmarks)
     photo[box] = np.clip(image[box] + 0.5, 0, 255)
-    return Render(photo, landmarks, weights, pose, forward(person.outline, back), skin_mask)
+    outline, locks = forward(person.outline, back), tuple(forward(lock, back) for lock in person.locks)
+    return Render(photo, landmarks, weights, pose, outline, locks, skin_mask)
 
 
 def _displacement(person: Person, values: np.ndarray) -> np.ndarray:

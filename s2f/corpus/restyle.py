@@ -17,6 +17,7 @@ from .outline import silhouette
 from .portraits import Face
 from .reject import lightest_iris
 from .segment import Parts, segment
+from .tresses import wear
 
 _KEEP_BACKDROP, _KEEP_HAIR, _KEEP_CLOTHES, _KEEP_SKIN, _KEEP_EYES = 0.33, 0.4, 0.25, 0.3, 0.45
 # natural hair: share among people of light and of dark hosts, L*, a*, b* and their spread
@@ -65,7 +66,9 @@ def restyle(face: Face, rng: np.random.Generator) -> Face:
     if rng.random() >= _KEEP_BACKDROP and cv2.minMaxLoc(matte.alpha)[0] < 0.5:
         image = on_backdrop(image, matte, _with_grain(random_backdrop(rng), rng))
     image = cv2.scaleAdd(change, 255, image) + np.float32(0.5)
-    return replace(face, image=np.clip(image, 0, 255).astype(np.uint8), outline=silhouette(face))
+    worn = wear(image, face.landmarks, silhouette(face), parts.hair, face.gender, rng)
+    image = np.clip(worn.image, 0, 255).astype(np.uint8)
+    return replace(face, image=image, outline=worn.outline, locks=worn.locks)
 
 
 def _with_grain(backdrop: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -21,6 +21,7 @@ from .encode import encoded_page, encoded_rgb
 from .fit import Person, fit
 from .freehand import View, draw
 from .geometry import rescaled, rolled, rotation
+from .glasses import Glasses, choose_glasses, put_on
 from .kit import Kit, load_kit
 from .look import measure_look
 from .morph import new_identity
@@ -76,6 +77,7 @@ class Identity:
     person: Person
     rejected: Counter[str]
     teeth: str | None  # whose they are; None where they are painted
+    glasses: Glasses | None = None
 
 
 def open_stock(pack: str | Path, recipe: Recipe) -> Stock:
@@ -103,7 +105,7 @@ def make_identity(stock: Stock, place: Place) -> Identity:
         person = fit(face, stock.kit, stock.recipe.size, teeth)
         reason = reject(face, person)
         if reason is None:
-            return Identity(face, person, rejected, whose)
+            return Identity(face, person, rejected, whose, choose_glasses(chance))
         rejected[reason] += 1
     raise CorpusError(
         f"got {_TRIES} morphs that cannot be used ({dict(rejected)}), expected one that can; "
@@ -158,8 +160,11 @@ def make_row(stock: Stock, seed: int, known: Identity | None = None) -> dict[str
     chair, camera = _streams(2, place.person_seed(corpus_seed), place.render // SITTING)
     units, intensity = act(label, play)
     shown = render(who.person, units, random_pose("neutral", chair))
-    image, landmarks = photograph(shown.image, shown.landmarks, camera)
-    view = _view(who.person, shown, image, landmarks)
+    before = shown.image
+    if who.glasses is not None:
+        before = put_on(before, at_rest(who.person, shown), who.glasses)
+    image, landmarks = photograph(before, shown.landmarks, camera)
+    view = _view(who, shown, image, landmarks)
     styles = place.styles(stock.recipe.sketches, stock.recipe.renders)
     return {
         **_pictures(stock.recipe, view, styles, hands),
@@ -178,12 +183,23 @@ def _streams(count: int, *seed: int) -> list[np.random.Generator]:
     return [np.random.default_rng((*seed, k)) for k in range(count)]
 
 
-def _view(person: Person, shown: Render, image: np.ndarray, landmarks: np.ndarray) -> View:
+def _view(who: Identity, shown: Render, image: np.ndarray, landmarks: np.ndarray) -> View:
     """What a hand sees of the finished photograph, which may lie a little off the render's frame."""
     known = np.hstack([shown.landmarks, np.ones((len(landmarks), 1))])
     moved = np.linalg.lstsq(known, landmarks, rcond=None)[0]
-    outline, rest = (points @ moved[:2] + moved[2] for points in (shown.outline, at_rest(person, shown)))
-    return View(landmarks, outline, rest, shown.units, image, person.size)
+    every = (shown.outline, at_rest(who.person, shown), *shown.locks)
+    outline, rest, *locks = (points @ moved[:2] + moved[2] for points in every)
+    return View(
+        landmarks,
+        outline,
+        rest,
+        shown.units,
+        image,
+        who.person.size,
+        locks=tuple(locks),
+        bearded=who.face.gender == "male",
+        glasses=who.glasses is not None,
+    )
 
 
 def at_rest(person: Person, shown: Render) -> np.ndarray:
@@ -246,7 +262,8 @@ def _photographed(stock: Stock, place: Place, seed: int) -> dict[str, Any]:
     if smiling:  # nobody has placed its landmarks, which a hand would need
         styles = tuple(EXTRACTED[(place.person + k) % len(EXTRACTED)] for k in range(recipe.sketches))
     outline = hair_outline(image, (landmarks[18] + landmarks[27]) / 2)
-    view = View(landmarks, outline, landmarks, {}, image, recipe.size)
+    bearded = face.gender == "male"
+    view = View(landmarks, outline, landmarks, {}, image, recipe.size, bearded=bearded)
     hands = _streams(len(styles), seed)
     known = {
         "intensity": 0.0,

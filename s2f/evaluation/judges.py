@@ -13,8 +13,8 @@ import torch
 from ..batches import to_float
 from ..errors import ModelError
 from ..models import AlexNet, Classifier, Identity, Reader
+from ..shipped import BUNDLED
 
-BUNDLED = Path(__file__).parents[1] / "weights"
 NAMES = ("classifier", "alexnet", "identity", "reader")
 BATCH = 32
 

@@ -21,18 +21,10 @@ from torch import nn
 
 from ..errors import ModelError
 from ..hub import HubMixin
+from .layers import started
 
 SIDE = 64
 STEPS = 4  # doublings from 4² to 64²
-
-
-def _init(module: nn.Module) -> None:
-    """The paper's N(0, 0.02), and N(1, 0.02) for the scales of the normalisation."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
-        nn.init.zeros_(module.bias)
 
 
 class DCGAN(nn.Module, HubMixin):
@@ -49,7 +41,7 @@ class DCGAN(nn.Module, HubMixin):
             layers += [nn.BatchNorm2d(a), nn.ReLU()]
             layers += [nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, bias=False)]
         self.net = nn.Sequential(*layers, nn.Tanh())
-        self.apply(_init)
+        self.apply(started)
 
     def forward(self, noise: torch.Tensor) -> torch.Tensor:
         if noise.dim() != 2 or noise.shape[1] != self.latent:
@@ -97,7 +89,7 @@ class DCGANDiscriminator(nn.Module, HubMixin):
             layers += [nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(b)]
             layers += [nn.LeakyReLU(0.2)]
         self.net = nn.Sequential(*layers, nn.Conv2d(wide[-1], 1, 4))
-        self.apply(_init)
+        self.apply(started)
 
     def forward(self, face: torch.Tensor) -> torch.Tensor:
         return self.net(face).flatten()

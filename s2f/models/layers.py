@@ -95,6 +95,13 @@ def doubled(x: torch.Tensor) -> torch.Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
+def enlarged(x: torch.Tensor) -> torch.Tensor:
+    """Doubled so that it averages back to what it was: a smooth enlargement alone loses the finest detail."""
+    smooth = doubled(x)
+    lost = x - functional.avg_pool2d(smooth, 2)
+    return smooth + functional.interpolate(lost, scale_factor=2.0, mode="nearest")
+
+
 def sized(x: torch.Tensor, size: int) -> torch.Tensor:
     """To `size` each way: averaged when it shrinks, smooth when it grows."""
     if x.shape[-1] == size:
@@ -121,3 +128,14 @@ class Detail(nn.Module):
         x = doubled(self.enter(x)) + self.look(seen)
         x = self.block(x, condition)
         return x, functional.pixel_shuffle(self.leave(functional.silu(x)), 2)
+
+
+def started(module: nn.Module) -> None:
+    """DCGAN's N(0, 0.02), and N(1, 0.02) for the scales of the normalisation, which pix2pix took over."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)

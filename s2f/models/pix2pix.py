@@ -24,17 +24,7 @@ from torch import nn
 
 from ..errors import ModelError
 from ..hub import HubMixin
-
-
-def _init(module: nn.Module) -> None:
-    """The paper's N(0, 0.02), and N(1, 0.02) for the scales of the normalisation."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
-        nn.init.zeros_(module.bias)
+from .layers import started
 
 
 def _check_drawing(sketch: torch.Tensor) -> None:
@@ -92,7 +82,7 @@ class Pix2Pix(nn.Module, HubMixin):
             # The deepest block has none, nor have those that change the width: three blocks at depth 8.
             drop = dropout if 4 <= level < depth - 1 else 0.0
             self.up.append(Up(inputs, outputs, dropout=drop, last=level == 0))
-        self.apply(_init)
+        self.apply(started)
 
     def forward(self, sketch: torch.Tensor) -> torch.Tensor:
         _check_drawing(sketch)
@@ -136,7 +126,7 @@ class PatchDiscriminator(nn.Module, HubMixin):
             ]
         self.trunk = nn.Sequential(*blocks)
         self.source = nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1)
-        self.apply(_init)
+        self.apply(started)
 
     def forward(self, sketch: torch.Tensor, face: torch.Tensor) -> torch.Tensor:
         _check_drawing(sketch)

@@ -21,6 +21,7 @@ from .run import Run, runs
 __all__ = ["PLACEHOLDER", "Dataset", "card", "check"]
 
 LICENCE = "cc-by-4.0"
+FAIR = 1.5  # how far one group's figure may be from another's before the card says so
 SCRIPTS = re.compile(
     r"<\s*/?\s*(script|iframe|object|embed|form|style|link|meta|base|svg)\b|\bon\w+\s*=\s*[\"']|"
     r"(javascript|vbscript|data)\s*:\s*(text/html|[^\s/]*\()",
@@ -169,10 +170,25 @@ def groups(run: Run, words: Words) -> str:
             "Not measured by group. The portraits behind the corpus are mostly of white people (see below): "
             "expect it to know others less well."
         )
+    some = figures.chosen(values, words.measures)
     return (
         "The same figures by what the source people said of themselves. Groups are small and their people "
-        "come from few portraits: read the intervals.\n\n"
-        + figures.part_table(figures.chosen(values, words.measures), "group")
+        "come from few portraits: read the intervals.\n\n" + figures.part_table(some, "group") + _apart(some)
+    )
+
+
+def _apart(values: Sequence[Measured]) -> str:
+    """Which figures of one group are half as much again as another's, said in a sentence."""
+    names = []
+    for measure in dict.fromkeys(one.of for one in values):
+        each = sorted((one for one in values if one.of == measure), key=lambda one: one.value)
+        if each[0].value < each[-1].value / FAIR:
+            names.append(f"{measure} ({each[-1].part} {each[-1]}, {each[0].part} {each[0]})")
+    if not names:
+        return f"\n\nNo group's figure is more than {FAIR} times another's.\n"
+    return (
+        f"\n\nMore than {FAIR} times apart: {'; '.join(names)}. Of the people photographed few are black or "
+        "Asian, so that fewer faces of theirs were learned from, and fewer test it.\n"
     )
 
 
@@ -276,8 +292,15 @@ def _stage(init: Any) -> str:
     """An earlier run whose weights this one took up, and the one before that."""
     if not isinstance(init, Mapping):
         return ""
+    corpus = init.get("corpus")
+    built = (
+        ", ".join(f"{k} {v}" for k, v in corpus.items() if k != "name")
+        if isinstance(corpus, Mapping)
+        else corpus
+    )
     words = [
         f"{init.get('max_train_steps')} steps at {init.get('resolution')}²",
+        f"on a corpus of {built}",
         f"{_count(init.get('images_seen'))} images seen",
         f"{init.get('minutes')} minutes",
     ]
