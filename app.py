@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from s2f.errors import S2FError
 from s2f.expression import CLASSES, MAX_INTENSITY
 from s2f.pipeline import FAITHFULNESS, SketchToFace
 from s2f.sketch import EXTRACTED, STEPS
-from s2f.space import parts, words
+from s2f.space import parts, tools, words
 from s2f.space.album import Album
 from s2f.space.endpoints import Endpoints
 from s2f.space.handlers import Handlers
@@ -269,7 +268,7 @@ def main() -> None:
             css=parts.CSS,
             max_file_size=MAX_UPLOAD_BYTES,
             footer_links=["api"],
-            mcp_server=find_spec("mcp") is not None,
+            mcp_server=tools.offered(),
             run_history=False,
         )
     except OSError as error:
