@@ -114,7 +114,7 @@ def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
     pad.photo(desk.sketch, style, pad, **QUIET, **MODEL)
     pad.shadow(desk.shadow, pad, pad, queue=False, trigger_mode="always_last", **QUIET)
     keep.click(desk.save_preset, how[:4], kept, queue=False, **PRIVATE)
-    load.upload(desk.load_preset, load, how[:4], queue=False, **PRIVATE)
+    load.upload(desk.load_preset, load, how[:4], **PRIVATE)
     showing = more.click(desk.variations, drawing, others, **PRIVATE, **MODEL)
     others.select(desk.chosen_seed, None, seed, queue=False, **PRIVATE)
     moved = animate.click(desk.animate, [kind, *drawing, *how[:4]], [video, moving], **PRIVATE, **MODEL)

@@ -205,7 +205,7 @@ class Handlers:
         """(video, GIF): one of the two, a file that moves from rest through the expression and back."""
         wanted = expression_of(name, intensity, blend, units)
         if wanted is None:
-            raise S2FError("got a face as drawn, expected an expression to move to; choose one first")
+            raise S2FError("an animation moves to an expression, and none is chosen; choose one first")
         stop = self._fresh_stop(request)
         made = self.studio.face(wish_of(page, look, faithfulness, seed, steps))
         self._need_face(made)

@@ -22,7 +22,7 @@ NO_FINDINGS = "Draw something, and the doctor says what was mended before it bec
 
 # Shown without asking the server: how much to enhance, and a dropdown's choice in the strip
 JS_STRENGTH = """(enhancer) => ({__type__: "update", visible: enhancer !== "off"})"""
-JS_CHOSEN = """(name) => ({__type__: "update", chosen: name})"""
+JS_CHOSEN = """(name) => ({__type__: "update", props: {chosen: name}})"""
 
 
 def made_by(models: Mapping[str, Model]) -> str:

@@ -53,9 +53,9 @@ function place() {
   const left = Math.ceil(whole - gone), failed = Boolean(status?.querySelector(".error"));
   const ahead = at > 1 ? `${at - 1} before you` : at ? "You are next" : "Working on it";
   const text = failed ? "Too busy just now" + (again ? ", trying again soon" : "") : left > 0 ? `${ahead}, about ${left} s` : `${ahead} …`;
-  if (failed && !again && tries < 3) {
+  if (failed && !again && tries < 6) {
     tries += 1;
-    again = setTimeout(() => { again = 0; trigger("submit"); }, 4000 + 3000 * Math.random());
+    again = setTimeout(() => { again = 0; trigger("submit"); }, 3000 * tries + 2000 * Math.random());
     return place();
   }
   if (waiting.textContent !== text) waiting.textContent = text; // else it would be told of itself for ever

@@ -1,7 +1,8 @@
 // Named amounts. props: title, top, rows: [{name, title, sides: [suffix]}]. value: {name + suffix: amount}, at rest
 // left out. Event: input. Two sides move together while their link is on.
 const box = element.querySelector(".mixer"), inputs = new Map();
-box.ariaLabel = props.title;
+const heading = document.createElement("h3");
+heading.textContent = box.ariaLabel = props.title; box.append(heading);
 const SIDE = { "": "", _L: ", left", _R: ", right" };
 
 function tell() {
@@ -20,7 +21,7 @@ for (const row of props.rows) {
   const mine = row.sides.map((side) => {
     const name = row.name + side, label = document.createElement("label"), input = document.createElement("input"), number = document.createElement("output");
     Object.assign(input, { type: "range", min: 0, max: props.top, step: 0.05, value: 0 });
-    input.setAttribute("aria-label", row.title + SIDE[side]);
+    input.title = row.title + SIDE[side]; input.setAttribute("aria-label", input.title);
     label.append(input, number); line.append(label);
     inputs.set(name, { input, number });
     return name;

@@ -47,6 +47,7 @@ function refresh() {
   find("[data-do=redo]").disabled = !undone.length;
   find("[data-do=clear]").disabled = empty;
   find(".invitation").hidden = !empty;
+  find(".pad").classList.toggle("drawn", !empty);
 }
 
 function tell() {
