@@ -1,7 +1,7 @@
 // Named amounts. props: title, top, rows: [{name, title, sides: [suffix]}]. value: {name + suffix: amount}, at rest
 // left out. Event: input. Two sides move together while their link is on.
 const box = element.querySelector(".mixer"), inputs = new Map();
-const heading = document.createElement("h3");
+const heading = document.createElement("h2");
 heading.textContent = box.ariaLabel = props.title; box.append(heading);
 const SIDE = { "": "", _L: ", left", _R: ", right" };
 
