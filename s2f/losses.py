@@ -87,10 +87,25 @@ def gradient_penalty(
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def feature_matching(real: list[torch.Tensor], fake: list[torch.Tensor]) -> torch.Tensor:
-    """Mean |D_i(x) − D_i(G)| over the critic's layers (pix2pixHD, arXiv 1711.11585, equation 4)."""
-    pairs = zip(real, fake, strict=True)
-    return torch.stack([(r.detach() - f).abs().mean() for r, f in pairs]).mean()
+def slope(logits: list[torch.Tensor], real: torch.Tensor) -> torch.Tensor:
+    """E[‖∇D(x)‖²] where x is real, which keeps a critic calm (R1: Mescheder et al., arXiv 1801.04406)."""
+    total = torch.stack([answer.mean((1, 2, 3)).sum() for answer in logits]).sum()
+    (way,) = torch.autograd.grad(total, real, create_graph=True)
+    return way.square().sum((1, 2, 3)).mean()
+
+
+def feature_matching(
+    real: list[torch.Tensor], fake: list[torch.Tensor], relative: bool = False
+) -> torch.Tensor:
+    """Mean |D_i(x) − D_i(G)| over the critic's layers (pix2pixHD, arXiv 1711.11585, equation 4).
+
+    A critic without spectral norm has features of any size: there they count as shares of what is real.
+    """
+    away = []
+    for r, f in zip(real, fake, strict=True):
+        mean = (r.detach() - f).abs().mean()
+        away.append(mean / r.detach().abs().mean().clamp(min=1e-6) if relative else mean)
+    return torch.stack(away).mean()
 
 
 def total_variation(x: torch.Tensor) -> torch.Tensor:

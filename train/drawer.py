@@ -21,7 +21,8 @@ from tqdm import tqdm
 from s2f import losses
 from s2f.batches import Faces, face_places, face_weight, nudged, read, to_float
 from s2f.errors import S2FError
-from s2f.models import Critic, Drawer
+from s2f.models import Critic, Drawer, Reader
+from s2f.shipped import BUNDLED
 from s2f.training import (
     Clock,
     TrainingError,
@@ -38,6 +39,7 @@ from s2f.training import (
 )
 
 LEVELS = (128, 256, 512)  # what the drawer makes, one from the other
+CALM, CALM_EVERY = 0.005, 8  # weight of the slope of the critic, and how often it is measured
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -49,7 +51,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument(
         "--critic_from", type=float, default=0.15, help="share of the steps before the critic joins"
     )
-    p.add_argument("--critic_learning_rate", type=float, default=4e-4)
+    p.add_argument("--critic_learning_rate", type=float, default=5e-4)
+    p.add_argument("--reader", default=str(BUNDLED / "reader"), help="who checks what the face shows")
     p.add_argument(
         "--finest_only",
         action="store_true",
@@ -77,8 +80,10 @@ class Levels(nn.Module):
         super().__init__()
         self.drawer, self.resolution = drawer, resolution
 
-    def forward(self, page: torch.Tensor, look: torch.Tensor, trust: torch.Tensor) -> list[torch.Tensor]:
-        return self.drawer.levels(page, look, trust, self.resolution)
+    def forward(
+        self, page: torch.Tensor, look: torch.Tensor, trust: torch.Tensor, moved: torch.Tensor
+    ) -> list[torch.Tensor]:
+        return self.drawer.levels(page, look, trust, self.resolution, moved)
 
 
 def lesson(
@@ -117,12 +122,21 @@ def lesson(
     look[:, -1, 0] = torch.where(flip.flatten(), -look[:, -1, 0], look[:, -1, 0])  # the light's side
     places[..., 0] = torch.where(flip[:, 0, 0], -places[..., 0], places[..., 0])
     trust = (skill + 0.05 * normal()).clamp(0, 1)
-    return {"page": page, "true": true, "look": look, "trust": trust, "weight": weight, "places": places}
+    moved = (chance(2) * true.shape[-1]).long()
+    return {
+        "page": page,
+        "true": true,
+        "look": look,
+        "trust": trust,
+        "weight": weight,
+        "places": places,
+        "moved": moved,
+    }
 
 
 def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     """Distances at every level; where a rough hand drew, fine detail is nobody's guess."""
-    sure = (0.4 + 0.6 * batch["trust"])[:, None, None, None]
+    sure = (0.25 + 0.75 * batch["trust"])[:, None, None, None]
     plain, bands = [], []
     for picture in made:
         true = functional.adaptive_avg_pool2d(batch["true"], picture.shape[-1])
@@ -130,6 +144,15 @@ def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[to
         plain.append(losses.weighted_l1(picture, true, weight))
         bands.append(losses.laplacian_l1(picture, true, weight))
     return torch.stack(plain).mean(), torch.stack(bands).mean()
+
+
+def read_alike(reader: Reader, made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+    """Features where they should be and the expression asked for, as the reader sees them."""
+    with torch.no_grad():
+        wanted = reader.read(true)
+    got = reader.read(made)
+    units = (got.units.sigmoid() - wanted.units.sigmoid()).abs().mean()
+    return 8 * units + 20 * (got.places - wanted.places).abs().mean()
 
 
 @torch.no_grad()
@@ -158,8 +181,8 @@ def main(argv: list[str] | None = None) -> None:
     accelerator = begin(args, "drawer", DistributedDataParallelKwargs(find_unused_parameters=True))
     data = read(args.corpus, "train", args.resolution, limit=args.train_samples)
     data = data.invented()
-    shown = read(args.corpus, "validation", args.resolution)
-    shown = shown.where(torch.linspace(0, len(shown) - 1, 12).long())
+    looked_at = read(args.corpus, "validation", args.resolution)
+    looked_at = looked_at.where(torch.linspace(0, len(looked_at) - 1, 12).long())
 
     plain = Drawer.from_pretrained(args.init) if args.init else Drawer(args.size, args.widths)
     whole = data.look[data.look.isfinite().flatten(1).all(1)]
@@ -173,11 +196,12 @@ def main(argv: list[str] | None = None) -> None:
         plain.detail[LEVELS.index(args.resolution) - 1].requires_grad_(True)
     else:
         plain.bank.copy_(whole[torch.linspace(0, len(whole) - 1, len(plain.bank)).long()])
+    reader = Reader.from_pretrained(args.reader).eval().requires_grad_(False).to(accelerator.device)
     judge = Critic(channels=4, width=args.critic_width)
     plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(accelerator.device)
     optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.7, 0.99))
-    critic_optimizer = torch.optim.Adam(judge.parameters(), args.critic_learning_rate, betas=(0.5, 0.99))
+    critic_optimizer = torch.optim.Adam(judge.parameters(), args.critic_learning_rate, betas=(0.0, 0.99))
     critic_step = round(args.critic_from * args.max_train_steps)
     schedule = warm_cosine(optimizer, args.max_train_steps)
     critic_schedule = warm_cosine(critic_optimizer, args.max_train_steps - critic_step)
@@ -197,18 +221,22 @@ def main(argv: list[str] | None = None) -> None:
         batch = lesson(data, chosen, args, chance)
         batch = {k: v[mine].to(accelerator.device) for k, v in batch.items()}
         with accelerator.autocast():
-            made = model(batch["page"], batch["look"], batch["trust"])
+            made = model(batch["page"], batch["look"], batch["trust"], batch["moved"])
             l1, bands = pixels([m.float() for m in made], batch)
-        loss, said = 6 * l1 + 6 * bands, {"l1": l1, "bands": bands}
+            shown = read_alike(reader, made[-1], batch["true"])
+        loss, said = 6 * l1 + 6 * bands + shown, {"l1": l1, "bands": bands, "read": shown}
 
         if step > critic_step:
-            told = torch.cat([batch["true"], batch["page"]], 1)
+            calm = step % CALM_EVERY == 0
+            told = torch.cat([batch["true"], batch["page"]], 1).requires_grad_(calm)
             fake = torch.cat([made[-1], batch["page"]], 1)
             with accelerator.autocast():
                 real_logits, real_features = critic(told, batch["places"])
                 fake_logits, _ = critic(fake.detach(), batch["places"])
             pairs = list(zip(real_logits, fake_logits, strict=True))
-            loss_d = torch.stack([losses.hinge_critic(r.float(), f.float()) for r, f in pairs]).mean()
+            loss_d = torch.stack([losses.log_critic(r.float(), f.float()) for r, f in pairs]).mean()
+            if calm:
+                loss_d = loss_d + CALM * CALM_EVERY * losses.slope(real_logits, told)
             critic_optimizer.zero_grad()
             accelerator.backward(loss_d)
             critic_optimizer.step()
@@ -217,9 +245,9 @@ def main(argv: list[str] | None = None) -> None:
             with accelerator.autocast():
                 fake_logits, fake_features = judge(fake, batch["places"])
             judge.requires_grad_(True)
-            fooled = torch.stack([losses.hinge_generator(f.float()) for f in fake_logits]).mean()
-            matched = losses.feature_matching(real_features, fake_features)
-            loss = loss + 0.6 * fooled + 8 * matched
+            fooled = torch.stack([losses.log_generator(f.float()) for f in fake_logits]).mean()
+            matched = losses.feature_matching(real_features, fake_features, relative=True)
+            loss = loss + fooled + matched
             said |= {"critic": loss_d, "fooled": fooled, "features": matched}
 
         optimizer.zero_grad()
@@ -235,7 +263,7 @@ def main(argv: list[str] | None = None) -> None:
             save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
         if accelerator.is_main_process and (last or step % args.validation_steps == 0):
             contact_sheet(
-                args.output_dir, step, sheet(average, shown, args.resolution, accelerator.device), 8
+                args.output_dir, step, sheet(average, looked_at, args.resolution, accelerator.device), 8
             )
         bar.update()
     bar.close()

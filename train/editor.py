@@ -37,6 +37,8 @@ from s2f.training import (
     warm_cosine,
 )
 
+CALM, CALM_EVERY = 0.005, 8  # weight of the slope of the critic, and how often it is measured
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p = common_flags(__doc__)
@@ -45,7 +47,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--widths", type=int, nargs="+", default=[48, 96, 160, 224])
     p.add_argument("--critic_width", type=int, default=64)
     p.add_argument("--critic_from", type=float, default=0.35, help="share of steps before the critic joins")
-    p.add_argument("--critic_learning_rate", type=float, default=4e-4)
+    p.add_argument("--critic_learning_rate", type=float, default=5e-4)
     p.add_argument("--same", type=float, default=0.06, help="share of pairs that ask for what is there")
     p.set_defaults(resolution=256, train_batch_size=8, max_train_steps=6000, ema_decay=0.998)
     p.set_defaults(learning_rate=5e-4)
@@ -166,7 +168,7 @@ def main(argv: list[str] | None = None) -> None:
     plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(accelerator.device)
     optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.7, 0.99))
-    critic_optimizer = torch.optim.Adam(judge.parameters(), args.critic_learning_rate, betas=(0.5, 0.99))
+    critic_optimizer = torch.optim.Adam(judge.parameters(), args.critic_learning_rate, betas=(0.0, 0.99))
     critic_step = round(args.critic_from * args.max_train_steps)
     schedule = warm_cosine(optimizer, args.max_train_steps)
     critic_schedule = warm_cosine(critic_optimizer, args.max_train_steps - critic_step)
@@ -198,11 +200,15 @@ def main(argv: list[str] | None = None) -> None:
         said = {"l1": l1, "moved": moved, "led": led, "units": units, "new": new}
 
         if step > critic_step:
+            calm = step % CALM_EVERY == 0
+            true = true.requires_grad_(calm)
             with accelerator.autocast():
                 real_logits, real_features = critic(true, batch["places"])
                 fake_logits, _ = critic(edit.face.detach(), batch["places"])
             scores = list(zip(real_logits, fake_logits, strict=True))
-            loss_d = torch.stack([losses.hinge_critic(r.float(), f.float()) for r, f in scores]).mean()
+            loss_d = torch.stack([losses.log_critic(r.float(), f.float()) for r, f in scores]).mean()
+            if calm:
+                loss_d = loss_d + CALM * CALM_EVERY * losses.slope(real_logits, true)
             critic_optimizer.zero_grad()
             accelerator.backward(loss_d)
             critic_optimizer.step()
@@ -211,9 +217,9 @@ def main(argv: list[str] | None = None) -> None:
             with accelerator.autocast():
                 fake_logits, fake_features = judge(edit.face, batch["places"])
             judge.requires_grad_(True)
-            fooled = torch.stack([losses.hinge_generator(f.float()) for f in fake_logits]).mean()
-            matched = losses.feature_matching(real_features, fake_features)
-            loss = loss + 0.3 * fooled + 8 * matched
+            fooled = torch.stack([losses.log_generator(f.float()) for f in fake_logits]).mean()
+            matched = losses.feature_matching(real_features, fake_features, relative=True)
+            loss = loss + 0.3 * fooled + 0.6 * matched
             said |= {"critic": loss_d, "fooled": fooled, "features": matched}
 
         optimizer.zero_grad()

@@ -48,7 +48,7 @@ def hair(hand: Hand, sitter: Sitter) -> None:
         _bare_skull(hand, sitter)
         return
     ring = np.concatenate([sitter.crown, sitter.lm[HAIRLINE][::-1]])
-    line = rng.random()
+    line, tone = rng.random(), 1.0
     if kind == "spiky":
         _spikes(hand, sitter)
     elif kind not in ("scribble", "curls", "short") or line < 0.82:
@@ -66,7 +66,8 @@ def hair(hand: Hand, sitter: Sitter) -> None:
     elif kind == "curls":
         _curls(hand, sitter)
     elif kind == "solid":
-        hand.fill(ring, tone=float(rng.choice([1, 1, 0.8, 0.55])))
+        tone = float(rng.choice([1, 1, 0.8, 0.55]))
+        hand.fill(ring, tone=tone)
         if line < 0.4:
             hand.lines(_strands(sitter, rng, 8), 1.0)
     elif kind == "scribble":
@@ -76,7 +77,7 @@ def hair(hand: Hand, sitter: Sitter) -> None:
         for turn in (angle, angle + rng.uniform(0.7, 1.5)):
             hand.lines(zigzag(ring, turn, rng.uniform(5, 10), rng), 0.7)
     for lock in sitter.locks:
-        _lock(hand, sitter, lock, kind)
+        _lock(hand, sitter, lock, kind, tone)
 
 
 def _silhouette(hand: Hand, sitter: Sitter) -> None:
@@ -189,14 +190,14 @@ def _scribble(hand: Hand, area: np.ndarray, rng: np.random.Generator) -> None:
         angle += rng.uniform(0.5, 1.5)
 
 
-def _lock(hand: Hand, sitter: Sitter, lock: np.ndarray, kind: str) -> None:
+def _lock(hand: Hand, sitter: Sitter, lock: np.ndarray, kind: str, tone: float) -> None:
     """Hair beside the neck, in the manner of the rest."""
     rng = hand.rng
     if len(lock) < 5:
         return
     if kind in ("solid", "scribble") and rng.random() < 0.8:
         if kind == "solid":
-            hand.fill(lock)
+            hand.fill(lock, tone=tone)
         else:
             _scribble(hand, lock, rng)
         if rng.random() < 0.5:

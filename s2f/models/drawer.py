@@ -1,7 +1,7 @@
 """The drawer: a drawing, how the face is to look, how far to trust the hand → a photograph of a face.
 
     drawing ─ unshuffle ─▶ U-Net 64² ─▶ parts ⊗ colours + shade 128² ─▶ detail 256² ─▶ detail 512²
-                           look, trust (FiLM)  look                    drawing again   drawing again
+                           look, trust (FiLM)  look                    drawing, grain  drawing, grain
 
 No paper's: made for drawings by hand. From pix2pix (Isola et al., arXiv 1611.07004) the paired training and
 the skips, from MSG-GAN (Karnewar & Wang, arXiv 1903.06048) a picture at every size, each the coarser one
@@ -9,8 +9,9 @@ enlarged and added to. Colour is not in a drawing, so it is asked for; a generat
 average over it. The net says which part of the picture each pixel belongs to, the look what colour that part
 is, and the net adds the shade: so a look is obeyed from the first steps on. What is left open is taken from
 the bank, looks of the people it learned from, near to what is given; the seed picks, so that one drawing has
-many faces. Trust is the skill of the hands it learned from: near 1 every line is obeyed, near 0 the face is
-plausible first.
+many faces. Grain is noise that stays where it is: hair and skin have a texture that no drawing tells, and a
+net without chance in it can only repeat a pattern. Trust is the skill of the hands it learned from: near 1
+every line is obeyed, near 0 the face is plausible first.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from torch.nn import functional
 
 from ..errors import ModelError
 from ..hub import HubMixin
-from .layers import Detail, UNet, conv, doubled, planes, sized
+from .layers import Detail, UNet, conv, enlarged, planes, sized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GRID = 64  # of the U-Net; a picture of 128² is the coarsest made
+TILE = 128  # side of the grain
 NEAR = 24  # of the bank's looks, how many the seed picks from when something is asked for
 # of sRGB over D65
 WHITE = (0.95047, 1.0, 1.08883)
@@ -45,6 +47,7 @@ class Drawer(nn.Module, HubMixin):
     """Drawing (N, 1, S, S), look (N, aspects, 3) in L*a*b* with NaN for open → face (N, 3, size, size)."""
 
     bank: torch.Tensor  # (bank, aspects, 3): looks of the people it learned from
+    grain: torch.Tensor  # (1, TILE, TILE), repeated over the picture
 
     def __init__(
         self,
@@ -75,9 +78,10 @@ class Drawer(nn.Module, HubMixin):
         self.usual = nn.Parameter(torch.zeros(parts, 3))  # the colour of a part of which none is known
         inputs = [widths[0], *detail]
         self.detail = nn.ModuleList(
-            Detail(a, 4, b, 3, condition) for a, b in zip(inputs, detail, strict=False)
+            Detail(a, 8, b, 3, condition) for a, b in zip(inputs, detail, strict=False)
         )
         self.register_buffer("bank", torch.zeros(bank, aspects, 3))
+        self.register_buffer("grain", torch.randn(1, TILE, TILE))
 
     def forward(
         self,
@@ -95,8 +99,12 @@ class Drawer(nn.Module, HubMixin):
         look: torch.Tensor,
         faithfulness: float | torch.Tensor,
         size: int | None = None,
+        moved: torch.Tensor | None = None,
     ) -> list[torch.Tensor]:
-        """The face at 128² and every finer level up to `size`; nothing open is filled in here."""
+        """The face at 128² and every finer level up to `size`; nothing open is filled in here.
+
+        In training the grain is `moved` (N, 2), else a texture would be learned by its place.
+        """
         if drawing.dim() != 4 or drawing.shape[1] != 1 or drawing.shape[2] != drawing.shape[3]:
             raise ModelError(
                 f"got a drawing of shape {list(drawing.shape)}, expected [batch, 1, side, side]; make it "
@@ -111,12 +119,18 @@ class Drawer(nn.Module, HubMixin):
         shade, where = functional.pixel_shuffle(self.first(x), 2).split([3, len(self.usual)], 1)
         flat = torch.einsum("nphw,npc->nchw", torch.softmax(where, 1), self._colours(look.to(drawing)))
         made = [flat + shade]  # (N, 3, 128, 128)
+        grain = self.grain.to(drawing).expand(len(drawing), -1, -1, -1)
+        if moved is not None:
+            grain = torch.stack([g.roll(w, (1, 2)) for g, w in zip(grain, moved.tolist(), strict=True)])
         for step in self.detail:
             if made[-1].shape[-1] >= size:
                 break
-            seen = functional.pixel_unshuffle(sized(drawing, 2 * made[-1].shape[-1]), 2)
+            side = 2 * made[-1].shape[-1]
+            tiles = side // TILE
+            page = torch.cat([sized(drawing, side), grain.repeat(1, 1, tiles, tiles)], 1)
+            seen = functional.pixel_unshuffle(page, 2)  # (N, 8, side / 2, side / 2)
             x, more = step(x, seen, asked)
-            made.append(doubled(made[-1]) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
+            made.append(enlarged(made[-1]) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
         return [torch.tanh(m) for m in made]
 
     def _colours(self, look: torch.Tensor) -> torch.Tensor:

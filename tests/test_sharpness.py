@@ -1,0 +1,93 @@
+"""What keeps faces sharp: an enlargement that loses nothing, grain, and a critic that sees faint detail."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from s2f import losses
+from s2f.models import Critic, Drawer
+from s2f.models.critic import amplified
+from s2f.models.layers import doubled, enlarged
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_what_is_enlarged_averages_back_to_itself() -> None:
+    x = noise(2, 3, 16, 16)
+    assert torch.allclose(functional.avg_pool2d(enlarged(x), 2), x, atol=1e-5)
+    assert (functional.avg_pool2d(doubled(x), 2) - x).abs().max() > 0.3  # smoothness alone does not
+    even = torch.full((1, 1, 4, 4), 0.3)
+    assert torch.allclose(enlarged(even), torch.full((1, 1, 8, 8), 0.3))
+
+
+def test_grain_moves_the_texture_and_nothing_above_it() -> None:
+    torch.manual_seed(0)
+    drawer = Drawer(size=256, widths=[8, 16], detail=[8], condition=16, bank=4).eval()
+    with torch.no_grad():
+        for parameter in drawer.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    page, look, trust = torch.rand(2, 1, 256, 256), torch.rand(2, 7, 3) * 60, torch.tensor([0.5, 0.5])
+    with torch.no_grad():
+        still, again = (drawer.levels(page, look, trust) for _ in range(2))
+        moved = drawer.levels(page, look, trust, None, torch.tensor([[0, 0], [5, 9]]))
+    assert torch.equal(still[-1], again[-1])
+    assert torch.equal(still[0], moved[0])
+    assert torch.allclose(still[-1][0], moved[-1][0], atol=1e-6)
+    assert (still[-1][1] - moved[-1][1]).abs().mean() > 1e-3
+
+
+def test_the_finest_band_is_shown_again_amplified() -> None:
+    page = torch.rand(1, 1, 16, 16)
+    fine = 0.02 * (torch.arange(16) % 2 * 2.0 - 1).expand(1, 3, 16, 16)
+    shown = amplified(torch.cat([0.4 + fine, page], 1))
+    assert shown.shape == (1, 7, 16, 16)
+    assert torch.equal(shown[:, 3:4], page)
+    assert torch.allclose(shown[:, 4:], 8 * fine, atol=1e-5)
+
+
+def test_a_critic_learns_to_tell_sharp_from_soft_in_a_few_steps() -> None:
+    torch.manual_seed(0)
+    critic, places = Critic(channels=3, width=8), torch.zeros(8, 3, 2)
+    optimizer = torch.optim.Adam(critic.parameters(), 2e-3, betas=(0.0, 0.99))
+
+    def pair(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        shading = functional.interpolate(noise(8, 3, 8, 8, seed=seed), size=64, mode="bicubic")
+        sharp = shading + 0.05 * noise(8, 3, 64, 64, seed=seed + 1000)
+        return sharp, shading + 0.05 * functional.avg_pool2d(noise(8, 3, 64, 64, seed=seed + 2000), 3, 1, 1)
+
+    for step in range(25):
+        sharp, soft = pair(step)
+        real, fake = critic(sharp.requires_grad_(), places)[0], critic(soft, places)[0]
+        loss = torch.stack([losses.log_critic(r, f) for r, f in zip(real, fake, strict=True)]).mean()
+        loss = loss + 0.005 * losses.slope(real, sharp)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        sharp, soft = pair(500)
+        assert (critic(sharp, places)[0][0] > critic(soft, places)[0][0]).float().mean() > 0.95
+
+
+def test_the_slope_is_that_of_the_answers() -> None:
+    x = noise(3, 2, 4, 4).requires_grad_()
+    weight = torch.tensor(2.0, requires_grad=True)
+    answers = [
+        weight * x.mean((2, 3), keepdim=True).sum(1, keepdim=True),
+        (weight * x).sum((1, 2, 3), keepdim=True),
+    ]
+    found = losses.slope(answers, x)
+    assert torch.allclose(found, torch.tensor(32 * (2.0 / 16 + 2.0) ** 2))
+    found.backward()
+    assert weight.grad is not None
+    assert weight.grad > 0
+
+
+def test_features_of_any_size_match_as_shares() -> None:
+    real, fake = [torch.full((1, 4), 10.0)], [torch.full((1, 4), 9.0)]
+    assert torch.isclose(losses.feature_matching(real, fake), torch.tensor(1.0))
+    assert torch.isclose(losses.feature_matching(real, fake, relative=True), torch.tensor(0.1))
+    none = [torch.zeros(1, 4)]
+    assert losses.feature_matching(none, none, relative=True) == 0
