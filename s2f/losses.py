@@ -45,6 +45,26 @@ def laplacian_l1(
     return total / levels
 
 
+def structure(made: torch.Tensor, true: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
+    """1 − SSIM of the lightness of pictures in [-1, 1] (Wang et al. 2004: window of 11 pixels, σ = 1.5)."""
+    spread = torch.exp(-torch.arange(-5, 6, device=made.device, dtype=made.dtype).square() / (2 * 1.5**2))
+    spread = spread / spread.sum()
+
+    def blur(x: torch.Tensor) -> torch.Tensor:
+        return functional.conv2d(functional.conv2d(x, spread.view(1, 1, 1, -1)), spread.view(1, 1, -1, 1))
+
+    x, y = (
+        ((p + 1) / 2 * p.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+        for p in (made, true)
+    )
+    mean_x, mean_y = blur(x), blur(y)
+    var_x, var_y = blur(x * x) - mean_x**2, blur(y * y) - mean_y**2
+    together = blur(x * y) - mean_x * mean_y
+    alike = (2 * mean_x * mean_y + 0.01**2) * (2 * together + 0.03**2)
+    alike = alike / ((mean_x**2 + mean_y**2 + 0.01**2) * (var_x + var_y + 0.03**2))
+    return weighted_l1(alike, torch.ones_like(alike), weight)
+
+
 def hinge_critic(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     """E[max(0, 1 − D(x))] + E[max(0, 1 + D(G))] (Lim & Ye, arXiv 1705.02894)."""
     return functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from s2f.errors import S2FError
+from s2f.losses import structure
 from s2f.metrics import cosine, distance, frechet, kernel, mean, nearest, psnr, sharpness, ssim
 
 
@@ -31,6 +33,18 @@ def test_ssim_and_psnr_are_the_known_ones(pictures: tuple[np.ndarray, np.ndarray
     assert ssim(one, one) == pytest.approx(1, abs=1e-12)
     assert psnr(one, one) == 100
     assert ssim(one, 255 - one) < 0  # raw: not moved into 0 to 1
+
+
+def test_the_loss_of_structure_is_what_the_metric_measures(
+    pictures: tuple[np.ndarray, np.ndarray],
+) -> None:
+    one, two = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY)[..., None].repeat(3, 2) for p in pictures)
+    a, b = (torch.from_numpy(p).permute(2, 0, 1)[None].double() / 127.5 - 1 for p in (one, two))
+    assert float(structure(a, b)) == pytest.approx(1 - ssim(one, two), abs=1e-4)
+    assert float(structure(a, a)) == pytest.approx(0, abs=1e-6)
+    assert float(structure(a, b, torch.full((1, 1, 8, 8), 0.5))) == pytest.approx(
+        float(structure(a, b)) / 2
+    )
 
 
 def test_pictures_that_cannot_be_compared_are_refused(pictures: tuple[np.ndarray, np.ndarray]) -> None:

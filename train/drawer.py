@@ -134,8 +134,8 @@ def lesson(
     }
 
 
-def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Distances at every level; where a rough hand drew, fine detail is nobody's guess."""
+def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """Distances at every level, and of structure; where a rough hand drew, fine detail is nobody's guess."""
     sure = (0.25 + 0.75 * batch["trust"])[:, None, None, None]
     plain, bands = [], []
     for picture in made:
@@ -143,7 +143,8 @@ def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[to
         weight = functional.adaptive_avg_pool2d(batch["weight"], 64) * sure
         plain.append(losses.weighted_l1(picture, true, weight))
         bands.append(losses.laplacian_l1(picture, true, weight))
-    return torch.stack(plain).mean(), torch.stack(bands).mean()
+    alike = losses.structure(made[-1], batch["true"], weight)
+    return torch.stack(plain).mean(), torch.stack(bands).mean(), alike
 
 
 def read_alike(reader: Reader, made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
@@ -222,9 +223,10 @@ def main(argv: list[str] | None = None) -> None:
         batch = {k: v[mine].to(accelerator.device) for k, v in batch.items()}
         with accelerator.autocast():
             made = model(batch["page"], batch["look"], batch["trust"], batch["moved"])
-            l1, bands = pixels([m.float() for m in made], batch)
+            l1, bands, structure = pixels([m.float() for m in made], batch)
             shown = read_alike(reader, made[-1], batch["true"])
-        loss, said = 6 * l1 + 6 * bands + shown, {"l1": l1, "bands": bands, "read": shown}
+        loss = 6 * l1 + 6 * bands + 2 * structure + shown
+        said = {"l1": l1, "bands": bands, "structure": structure, "read": shown}
 
         if step > critic_step:
             calm = step % CALM_EVERY == 0

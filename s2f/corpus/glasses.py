@@ -123,13 +123,13 @@ def _frame(
             upper = ring[(ring - ring.mean(0)) @ down < 0.02 * unit]
             shown = upper[np.argsort(upper @ right)]
         lines.append((shown, 1.0))
-    inner = [rims[0][np.argmax(rims[0] @ right)], rims[1][np.argmin(rims[1] @ right)]]
-    inner = [point - 0.08 * unit * glasses.height * down for point in inner]
+    # the middle of a side by its number: on a straight side every point lies as far out as the next, and the
+    # last bit of a sum would choose
+    inner = [ring[31:33].mean(0) - 0.08 * unit * glasses.height * down for ring in rims]
     arch = (inner[0] + inner[1]) / 2 - 0.06 * unit * down
     t = np.linspace(0, 1, 12)[:, None]
     lines.append(((1 - t) ** 2 * inner[0] + 2 * t * (1 - t) * arch + t**2 * inner[1], 1.1))
     for ring, ear in zip(rims, _EARS, strict=True):
-        way = -1 if ear == _EARS[0] else 1
-        hinge = ring[np.argmax(way * (ring @ right))] - 0.16 * unit * glasses.height * down
+        hinge = ring[0] - 0.16 * unit * glasses.height * down
         lines.append((np.stack([hinge, hinge + 0.65 * (rest[ear] - hinge)]), 0.8))
     return lines

@@ -183,7 +183,7 @@ def _curtain(
     x = x + way * 0.1 * unit * bent * smoothstep((drop - 0.9) / 1.2)
     paths = np.concatenate([over, np.stack([x, y], 2)], 1) + rng.normal(0, 0.008 * unit, (len(u), 1, 2))
     paths = gaussian_filter1d(paths, 2.5, axis=1, mode="nearest")
-    top_last = np.argsort(np.repeat(rng.random(locks), each) + 0.35 * (1 - u))
+    top_last = np.argsort(np.repeat(rng.random(locks), each) + 0.35 * (1 - u), kind="stable")
     return paths[top_last], tones[top_last], float(temple[1])
 
 
@@ -298,7 +298,7 @@ def _full_beard(
     soft = cv2.GaussianBlur(grows, (0, 0), 0.035 * unit) / 255.0
     ys, xs = np.nonzero(rng.random((SIZE, SIZE)) < soft * 0.11)
     roots = np.stack([xs, ys], 1).astype(float)
-    rows = np.argsort(ys)[::-1]  # what grows higher lies on top
+    rows = np.argsort(ys, kind="stable")[::-1]  # what grows higher lies on top
     roots = roots[rows]
     side = (roots[:, 0] - mouth[0]) / unit
     above = roots[:, 1] < landmarks[[87, 93], 1].mean() + 0.03 * unit
