@@ -18,6 +18,7 @@ from s2f.errors import ModelError
 from s2f.evaluation import Judges, evaluate, markdown
 from s2f.evaluation.editors import as_asked, paired
 from s2f.evaluation.measures import beside_the_head, landmark_error, strokes_agree
+from s2f.evaluation.showing import freehand, neutral_people
 from s2f.expression import ACTION_UNITS, CLASSES
 from s2f.models import AlexNet, Classifier, Identity, Pix2Pix, Reader, StarGAN
 
@@ -212,10 +213,23 @@ def test_the_command_writes_all_it_is_asked_for(
     assert "## Drawers" in text
     names = {path.name for path in (tmp_path / "sheets").iterdir()}
     assert {"drawer-pix2pix-sample.jpg", "editor-both-worst-ssim.jpg"} <= names
+    pages = {f"drawer-{drawer}-{what}-1.jpg" for drawer in ("pix2pix", "both") for what in ("looks", "seven")}
+    assert pages | {"editor-both-seven-1.jpg", "editor-both-intensity-1.jpg"} <= names
     beside = json.loads((tmp_path / "pix2pix" / "metrics.json").read_text("utf-8"))
     assert beside["training"] == {"images_seen": 40, "minutes": 0.5}
     assert beside["scores"]["figures"] == scores["drawers"]["pix2pix"]["figures"]
     assert (tmp_path / "both" / "editor" / "metrics.json").exists()
+
+
+def test_drawings_to_look_at_are_of_all_skills_and_people(faces: Faces) -> None:
+    some = freehand(faces, PEOPLE)
+    assert (faces.style.numpy()[some[:, 0], some[:, 1]] == 0).all()
+    assert not faces.real.numpy()[some[:, 0]].any()
+    assert len(set(faces.person.numpy()[some[:, 0]])) == PEOPLE
+    assert (np.diff(faces.skill.numpy()[some[:, 0], some[:, 1]]) >= 0).all()
+    people = neutral_people(faces, 99)
+    assert (faces.label.numpy()[people] == 0).all()
+    assert len(people) == PEOPLE
 
 
 def test_tables_say_what_was_not_measured(report: dict[str, Any]) -> None:

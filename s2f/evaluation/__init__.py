@@ -24,6 +24,7 @@ from .gallery import People, score_truth
 from .judges import Judges
 from .report import FORMAT, markdown, provenance, write_json
 from .sheets import write_sheets
+from .showing import show
 
 __all__ = ["Judges", "evaluate", "markdown", "write_json"]
 
@@ -78,6 +79,8 @@ def evaluate(
                 write_sheets(
                     Path(sheets), f"{role[:-1]}-{name}", done.given, done.made, done.true, done.tally
                 )
+    if sheets is not None:
+        show(Path(sheets), faces, dict(drawers or {}), dict(editors or {}))
     return report
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,17 +85,31 @@ def as_asked(rows: np.ndarray) -> Edits:
 
 
 def edit(editor: Any, faces: Faces, edits: Edits) -> torch.Tensor:
-    """uint8 faces (N, 3, S, S), each at the editor's own size in between."""
-    size = faces.picture.shape[-1]
-    side = own_size(editor, size)
-    by_class = getattr(editor, "condition", "action_units") == "classes"
-    told = torch.from_numpy(edits.labels if by_class else edits.units).float()
+    """uint8 faces (N, 3, S, S) of what is to be edited."""
+    told = edits.labels if told_by_class(editor) else edits.units
+    return _edited(editor, faces.picture[edits.source], told, faces.picture.shape[-1])
+
+
+def change(editor: Any, pictures: torch.Tensor, wanted: Sequence[Expression], size: int) -> torch.Tensor:
+    """uint8 pictures (N, 3, S, S), each as it is wanted → uint8 (N, 3, size, size)."""
+    by_class = told_by_class(editor)
+    told = np.stack([w.labels() if by_class else w.vector() for w in wanted])
+    return _edited(editor, pictures, told, size)
+
+
+def told_by_class(editor: Any) -> bool:
+    return getattr(editor, "condition", "action_units") == "classes"
+
+
+def _edited(editor: Any, pictures: torch.Tensor, told: np.ndarray, size: int) -> torch.Tensor:
+    """Each at the editor's own size in between."""
+    side, wanted = own_size(editor, pictures.shape[-1]), torch.from_numpy(told).float()
     out = []
-    for start in tqdm(range(0, len(edits.source), BATCH), desc="editing", unit="batch", delay=2):
+    for start in tqdm(range(0, len(pictures), BATCH), desc="editing", unit="batch", delay=2):
         some = slice(start, start + BATCH)
-        x = sized(to_float(faces.picture[edits.source[some]]), side)
+        x = sized(to_float(pictures[some]), side)
         with torch.inference_mode():
-            out.append(to_bytes(editor(x, told[some]), size))
+            out.append(to_bytes(editor(x, wanted[some]), size))
     return torch.cat(out)
 
 
