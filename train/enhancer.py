@@ -27,7 +27,7 @@ from s2f import losses, metrics
 from s2f.corpus import load
 from s2f.errors import S2FError
 from s2f.models import Enhancer, load_model
-from s2f.models.critic import Patches
+from s2f.models.critic import Patches, amplified
 from s2f.restore.degrade import degraded, doubled
 from s2f.training import (
     Clock,
@@ -44,16 +44,19 @@ from s2f.training import (
 )
 
 logger = logging.getLogger("s2f.train.enhancer")
+CALM, CALM_EVERY = 0.005, 8  # weight of the slope of the critic, and how often it is measured
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p = common_flags(__doc__)
     p.set_defaults(resolution=512, train_batch_size=8, max_train_steps=2500, learning_rate=6e-4)
+    p.add_argument("--init", help="folder or repository of an enhancer to go on from")
     p.add_argument("--crop", type=int, default=192, help="side of what it is trained on")
     p.add_argument("--widths", type=int, nargs="+", default=[32, 64, 96])
     p.add_argument("--blocks", type=int, default=2)
     p.add_argument("--critic_from", type=float, default=0.6, help="share of the steps before the critic")
-    p.add_argument("--critic_weight", type=float, default=0.02)
+    p.add_argument("--critic_weight", type=float, default=0.003)
+    p.add_argument("--critic_learning_rate", type=float, default=5e-4)
     p.add_argument("--critic_width", type=int, default=48)
     p.add_argument("--scored", type=int, default=96, help="faces of the test split to measure on")
     p.add_argument("--judge", help="folder or repository of a model with features: identity or classifier")
@@ -109,6 +112,11 @@ def sheet(model: Enhancer, faces: np.ndarray, device: torch.device) -> list[torc
         given = to_float(worse[None])
         rows += [given[0], model(given.to(device))[0].cpu(), to_float(face[None])[0]]
     return rows
+
+
+def shown(faces: torch.Tensor) -> torch.Tensor:
+    """What the critic sees: the finest band once more, amplified."""
+    return functional.pixel_unshuffle(amplified(faces), 4)
 
 
 def spoilt(face: np.ndarray) -> np.ndarray:
@@ -201,14 +209,15 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     accelerator = begin(args, "enhancer")
     faces, _ = read(args.corpus, "train", args.resolution, args.train_samples)
-    shown, _ = read(args.corpus, "validation", args.resolution, 4)
+    looked_at, _ = read(args.corpus, "validation", args.resolution, 4)
 
-    plain = Enhancer(args.resolution, args.widths, args.blocks)
-    judge: nn.Module = Patches(3 * 16, args.critic_width, [2, 2, 1])
+    whole = Enhancer.from_pretrained(args.init) if args.init else None
+    plain = whole or Enhancer(args.resolution, args.widths, args.blocks)
+    judge: nn.Module = Patches(2 * 3 * 16, args.critic_width, [2, 2, 1])
     plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(accelerator.device)
     optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.9, 0.99))
-    critic_optimizer = torch.optim.Adam(judge.parameters(), 2e-4, betas=(0.5, 0.99))
+    critic_optimizer = torch.optim.Adam(judge.parameters(), args.critic_learning_rate, betas=(0.0, 0.99))
     critic_step = round(args.critic_from * args.max_train_steps)
     schedule = warm_cosine(optimizer, args.max_train_steps)
     model, critic, optimizer, critic_optimizer = accelerator.prepare(
@@ -230,18 +239,21 @@ def main(argv: list[str] | None = None) -> None:
         loss, said = l1 + 4 * bands, {"l1": l1, "bands": bands}
 
         if step > critic_step:
-            real, fake = (functional.pixel_unshuffle(x, 4) for x in (true, made))
-            logits, real_features = critic(real)
-            loss_d = losses.hinge_critic(logits, critic(fake.detach())[0])
+            calm = step % CALM_EVERY == 0
+            true.requires_grad_(calm)
+            real_logits, real_features = critic(shown(true))
+            loss_d = losses.log_critic(real_logits, critic(shown(made.detach()))[0])
+            if calm:
+                loss_d = loss_d + CALM * CALM_EVERY * losses.slope([real_logits], true)
             critic_optimizer.zero_grad()
             accelerator.backward(loss_d)
             critic_optimizer.step()
             judge.requires_grad_(False)  # it only points the way now
-            logits, fake_features = judge(fake)
+            logits, fake_features = judge(shown(made))
             judge.requires_grad_(True)
-            fooled = losses.hinge_generator(logits)
-            matched = losses.feature_matching(real_features, fake_features)
-            loss = loss + args.critic_weight * (fooled + 5 * matched)
+            fooled = losses.log_generator(logits)
+            matched = losses.feature_matching(real_features, fake_features, relative=True)
+            loss = loss + args.critic_weight * (fooled + matched)
             said |= {"critic": loss_d, "fooled": fooled, "features": matched}
 
         optimizer.zero_grad()
@@ -256,7 +268,7 @@ def main(argv: list[str] | None = None) -> None:
         if step % args.checkpointing_steps == 0:
             save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
         if accelerator.is_main_process and (step % args.validation_steps == 0 or last):
-            contact_sheet(args.output_dir, step, sheet(average, shown, accelerator.device), columns=3)
+            contact_sheet(args.output_dir, step, sheet(average, looked_at, accelerator.device), columns=3)
         bar.update()
     bar.close()
 
