@@ -15,6 +15,7 @@ from .image import load_image
 WORK = 640  # the longer side of the page on which everything is measured
 POLAR = 150  # enough to tell strokes from paper
 LEAST = 24  # pixels, the side of the smallest page
+SPOTLESS = 0.02  # ink below this is paper that nobody photographed
 BOLD = 0.92  # how dark a stroke becomes
 FAINT = 0.72  # a drawing whose strokes are lighter than this is faint
 
@@ -156,6 +157,9 @@ def polarity(page: Page) -> Finding:
 
 def shadows(page: Page) -> Finding:
     """Divide by the light that falls on the paper, guessed from where there is paper."""
+    pale = page.ink[page.ink < 0.5]
+    if pale.size and float((pale < SPOTLESS).mean()) > 0.9:  # else a black head of hair passes for a shadow
+        return Finding("shadows", "The paper is white.", False, {"darkest": 1.0, "brightest": 1.0})
     paper = _paper_light(1 - page.ink)
     low, high = (float(v) for v in np.percentile(paper, (2, 98)))
     values = {"darkest": low, "brightest": high}
