@@ -15,7 +15,7 @@ from painted_corpus import SIZE, write_painted_corpus
 
 from s2f.batches import Faces, read
 from s2f.errors import ModelError
-from s2f.evaluation import Judges, evaluate, markdown
+from s2f.evaluation import Judges, Published, evaluate, markdown
 from s2f.evaluation.editors import as_asked, paired
 from s2f.evaluation.measures import beside_the_head, landmark_error, strokes_agree
 from s2f.evaluation.showing import freehand, neutral_people
@@ -219,6 +219,38 @@ def test_the_command_writes_all_it_is_asked_for(
     assert beside["training"] == {"images_seen": 40, "minutes": 0.5}
     assert beside["scores"]["figures"] == scores["drawers"]["pix2pix"]["figures"]
     assert (tmp_path / "both" / "editor" / "metrics.json").exists()
+
+
+class Looking(torch.nn.Module):
+    """Stands for the networks others score by: the calls of their archives, features of four patches."""
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        return_features: bool = False,
+        resize_images: bool = True,
+        return_lpips: bool = False,
+    ) -> torch.Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(x.float() / 255, 2)
+
+
+def test_networks_that_others_score_by_are_used_where_they_are_at_hand(tmp_path: Path) -> None:
+    file = tmp_path / "looking.pt"
+    torch.jit.script(Looking()).save(str(file))
+    one = torch.randint(0, 256, (40, 3, 16, 16), dtype=torch.uint8, generator=torch.manual_seed(0))
+    two = torch.clamp(one.int() + 51, max=255).to(torch.uint8)
+    people = np.arange(40) // 2
+    scores = Published.load(file, file).figures(one, one, people)
+    assert scores["inception fréchet distance"]["mean"] == pytest.approx(0, abs=1e-9)
+    assert scores["lpips"]["mean"] == pytest.approx(0, abs=1e-9)
+    both = Published.load(file, file).figures(two, one, people)
+    apart = torch.nn.functional.adaptive_avg_pool2d((two.int() - one.int()) / 255, 2).flatten(1)
+    assert both["lpips"]["mean"] == pytest.approx(float((apart**2).sum(1).mean()), rel=1e-5)
+    assert both["inception fréchet distance"]["mean"] > 12 * 0.1**2
+    assert Published.load().figures(two, one, people) == {}
+    file.write_bytes(b"no archive")
+    with pytest.raises(ModelError, match="no TorchScript archive .*download it again"):
+        Published.load(inception=file)
 
 
 def test_drawings_to_look_at_are_of_all_skills_and_people(faces: Faces) -> None:

@@ -46,6 +46,13 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="FOLDER",
         help="with classifier/, alexnet/, identity/, reader/ (default: the bundled ones)",
     )
+    p.add_argument(
+        "--inception",
+        type=Path,
+        metavar="FILE",
+        help="inception-2015-12-05.pt, for the usual Fréchet distance",
+    )
+    p.add_argument("--lpips", type=Path, metavar="FILE", help="vgg16.pt, for LPIPS")
     p.add_argument("--json", type=Path, metavar="FILE", help="all figures, for programs")
     p.add_argument("--markdown", type=Path, metavar="FILE", help="tables, for people")
     p.add_argument(
@@ -62,7 +69,7 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
-    from ..evaluation import Judges, evaluate, markdown, write_json
+    from ..evaluation import Judges, Published, evaluate, markdown, write_json
 
     homes = _homes(args)
     models = {role: {name: _load(home, role) for name, home in homes[role].items()} for role in ROLES}
@@ -71,6 +78,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         drawers=models["drawer"],
         editors=models["editor"],
         judges=Judges.load(args.judges),
+        published=Published.load(args.inception, args.lpips),
         split=args.split,
         size=args.size,
         limit=args.limit,

@@ -22,11 +22,12 @@ from .drawers import score_drawer
 from .editors import score_editor
 from .gallery import People, score_truth
 from .judges import Judges
+from .published import Published
 from .report import FORMAT, markdown, provenance, write_json
 from .sheets import write_sheets
 from .showing import show
 
-__all__ = ["Judges", "evaluate", "markdown", "write_json"]
+__all__ = ["Judges", "Published", "evaluate", "markdown", "write_json"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ def evaluate(
     drawers: Mapping[str, Any] | None = None,
     editors: Mapping[str, Any] | None = None,
     judges: Judges | None = None,
+    published: Published | None = None,
     split: str = "test",
     size: int = 256,
     limit: int | None = None,
@@ -75,6 +77,9 @@ def evaluate(
             logger.info("scoring %s", name)
             done: Any = score(model, faces, judges, people)
             report[role][name] = {"model": _about(model), **done.report}
+            if published is not None:
+                scores = published.figures(done.made, done.true, done.tally.people)
+                report[role][name]["figures"]["all"] |= scores
             if sheets is not None:
                 write_sheets(
                     Path(sheets), f"{role[:-1]}-{name}", done.given, done.made, done.true, done.tally
