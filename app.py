@@ -60,44 +60,47 @@ def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
         with gr.Column(min_width=320):
             pad = parts.sketchpad()
         with gr.Column(min_width=320):
-            face = parts.face()
+            face = parts.face(*words.FACE)
             strip = parts.strip()
     with gr.Row(equal_height=True, elem_classes=["s2f-screen"]):
         with gr.Column(min_width=320, elem_classes=["s2f-card"]):
             look = parts.look()
             faithfulness = gr.Slider(0, 1, FAITHFULNESS, step=0.05, label=words.FAITHFULNESS)
         with gr.Column(min_width=320, elem_classes=["s2f-card"]):
+            name, intensity = feeling([parts.AS_DRAWN, *CLASSES], parts.AS_DRAWN)
             with gr.Row():
-                name = gr.Dropdown(
-                    [parts.AS_DRAWN, *CLASSES], value=parts.AS_DRAWN, label="Expression", min_width=130
-                )
-                intensity = gr.Slider(0, MAX_INTENSITY, 1, step=0.05, label="Intensity", min_width=130)
-            with gr.Row():
-                enhance = gr.Radio(parts.enhancers(desk.studio.quick), value=parts.PLAIN, label="Enhance")
+                enhance = parts.enhance(desk.studio.quick)
                 save = gr.Button("Save to my gallery", visible=False, size="sm", min_width=120)
             strength = gr.Slider(0, 1, 1, step=0.05, label=words.STRENGTH, visible=False)
     with gr.Accordion("Advanced", open=False, elem_classes=["s2f-advanced"]):
-        with gr.Tab("Blend and muscles"):
+        with gr.Tab("Blend"):
             blend, units = parts.blend(), parts.units()
             with gr.Row():
                 keep = gr.Button("Save as preset", size="sm")
                 load = gr.UploadButton("Load a preset", file_types=[".json"], type="binary", size="sm")
             kept = parts.keep()
-        with gr.Tab("Seed and variations"):
-            seed = gr.Number(0, label="Seed", precision=0, minimum=0, info=words.SEED)
-            more = gr.Button("Show more faces of this drawing", variant="primary")
-            others = parts.thumbs("Variations")
-        with gr.Tab("Drawing doctor"):
-            steps = gr.CheckboxGroup(list(STEPS), value=list(STEPS), label="What may be mended")
-            style = gr.Radio(list(EXTRACTED), value="contour", label="How photographs become drawings")
-            findings = gr.Markdown(words.NO_FINDINGS)
-        with gr.Tab("Animation"):
-            kind = gr.Radio([("MP4", ".mp4"), ("GIF", ".gif")], value=".mp4", label="Kind of file")
-            with gr.Row():
-                animate = gr.Button("Make an animation", variant="primary")
-                stop = gr.Button("Stop")
-            video = gr.Video(label="The animation, AI-generated", autoplay=True, loop=True, height=360)
-            moving = gr.Image(label="The animation, AI-generated", type="filepath", height=360, visible=False)
+        with gr.Tab("Variations"), gr.Row():
+            with gr.Column(min_width=280):
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0, info=words.SEED)
+                more = gr.Button("Show more faces of this drawing", variant="primary")
+            with gr.Column(min_width=280):
+                others = parts.thumbs("Variations")
+        with gr.Tab("Doctor"), gr.Row():
+            with gr.Column(min_width=280):
+                steps = gr.CheckboxGroup(words.MENDED, value=list(STEPS), label="What may be mended")
+                style = gr.Radio(list(EXTRACTED), value="contour", label="How photographs become drawings")
+            with gr.Column(min_width=280):
+                findings = gr.Markdown(words.NO_FINDINGS)
+        with gr.Tab("Animation"), gr.Row():
+            with gr.Column(min_width=280):
+                kind = gr.Radio([("MP4", ".mp4"), ("GIF", ".gif")], value=".mp4", label="Kind of file")
+                gr.Markdown(words.ANIMATION)
+                with gr.Row():
+                    animate = gr.Button("Make an animation", variant="primary", scale=3, min_width=150)
+                    stop = gr.Button("Stop", scale=1, min_width=80)
+            with gr.Column(min_width=280):
+                video = gr.Video(label=words.MOVING, autoplay=True, loop=True, height=360)
+                moving = gr.Image(label=words.MOVING, type="filepath", height=360, visible=False)
 
     drawing = [pad, look, faithfulness, seed, steps]
     how = [name, intensity, blend, units, enhance, strength]
@@ -109,6 +112,7 @@ def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
     drawn = gr.on(live, desk.draw, [*drawing, *how], [face, findings], **(newest | place))
     drawn.success(desk.strip, [*drawing, intensity], strip, **newest)
     name.change(None, name, strip, js=words.JS_CHOSEN, **PRIVATE)
+    face.change(None, face, strip, js=words.JS_WANTED, **PRIVATE)
     enhance.change(None, enhance, strength, js=words.JS_STRENGTH, **PRIVATE)
     strip.select(desk.chosen, None, name, queue=False, **QUIET)
     pad.photo(desk.sketch, style, pad, **QUIET, **MODEL)
@@ -130,31 +134,32 @@ def photo_tab(desk: Handlers) -> None:
                 label="Your photograph",
                 type="filepath",
                 sources=["upload", "webcam", "clipboard"],
-                height=440,
+                placeholder=words.CHOOSE,
+                elem_classes=["s2f-photo"],
             )
-            with gr.Column(elem_classes=["s2f-card"]):
-                with gr.Row():
-                    name = gr.Dropdown(list(CLASSES), value="happy", label="Expression", min_width=130)
-                    intensity = gr.Slider(0, MAX_INTENSITY, 1, step=0.05, label="Intensity", min_width=130)
-                which = gr.Radio(["all", "largest"], value="all", label="Which faces")
         with gr.Column(min_width=320):
-            made = gr.Image(
-                label="With its new expression, AI-generated",
-                type="filepath",
-                interactive=False,
-                height=440,
-                buttons=["download"],
-            )
-            word = gr.Markdown(words.PHOTO)
-    gr.on(
-        [photo.change, name.change, intensity.release, which.input],
-        desk.photo,
-        [photo, name, intensity, which],
-        [made, word],
-        trigger_mode="always_last",
-        **PRIVATE,
-        **MODEL,
-    )
+            changed = parts.face(*words.PHOTO)
+    with gr.Row(equal_height=True, elem_classes=["s2f-screen"]):
+        with gr.Column(min_width=320, elem_classes=["s2f-card"]):
+            name, intensity = feeling([parts.AS_IT_IS, *CLASSES], "happy")
+        with gr.Column(min_width=320, elem_classes=["s2f-card"]):
+            with gr.Row():
+                enhance = parts.enhance(desk.studio.quick)
+                which = gr.Radio(["all", "largest"], value="all", label="Which faces", min_width=120)
+            strength = gr.Slider(0, 1, 1, step=0.05, label=words.STRENGTH, visible=False)
+    live = [photo.change, name.change, intensity.input, which.input, enhance.input, strength.input]
+    how: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "minimal"}
+    asked = [photo, name, intensity, which, enhance, strength]
+    gr.on([*live, changed.submit], desk.photo, asked, changed, **how, **PRIVATE, **MODEL)
+    enhance.change(None, enhance, strength, js=words.JS_STRENGTH, **PRIVATE)
+
+
+def feeling(names: list[str], first: str) -> tuple[gr.Dropdown, gr.Slider]:
+    """Which expression, and how strong."""
+    with gr.Row():
+        name = gr.Dropdown(names, value=first, label="Expression", min_width=130)
+        intensity = gr.Slider(0, MAX_INTENSITY, 1, step=0.05, label="Intensity", min_width=130)
+    return name, intensity
 
 
 def gallery(demo: gr.Blocks, album: Album, controls: list[Any], save: gr.Button) -> None:
@@ -171,7 +176,7 @@ def gallery(demo: gr.Blocks, album: Album, controls: list[Any], save: gr.Button)
             delete = gr.Button("Delete for good", variant="stop")
         word = gr.Markdown()
         archive = gr.File(label="All your faces", interactive=False)
-    with gr.Accordion("Sign in", open=False, elem_classes=["s2f-advanced"]) as door:
+    with gr.Accordion("Sign in to keep faces", open=False, elem_classes=["s2f-advanced"]) as door:
         gr.Markdown(words.SIGN_IN)
         entered = [owner, door, tab, save, greeting, faces]
         if album.accounts is None:
@@ -267,7 +272,7 @@ def main() -> None:
             theme=parts.theme(),
             css=parts.CSS,
             max_file_size=MAX_UPLOAD_BYTES,
-            footer_links=["api"],
+            footer_links=[],
             mcp_server=tools.offered(),
             run_history=False,
         )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-import gradio as gr
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -24,18 +21,13 @@ from PIL import Image
 
 from app import page
 from s2f import SketchToFace, provenance
-from s2f.errors import S2FError, SketchError
-from s2f.expression import CLASSES, Expression
-from s2f.shipped import BUNDLED
-from s2f.space import handlers, parts, studio, words
-from s2f.space.endpoints import Endpoints
+from s2f.expression import CLASSES
+from s2f.space import studio
 from s2f.space.keeping import Keeping
-from s2f.space.settings import Settings
-from s2f.space.shadows import shadow
 from tests.conftest import draw_face
-from tests.set_copies import DARK, FAIR, drawn_photo
 from tests.visitors import ROOT, free_port, served, tiny_face_model
 
+GALLERY = {"gallery.sqlite3", "gallery.sqlite3-shm", "gallery.sqlite3-wal"}  # which is empty
 ENDPOINTS = {"/draw", "/express", "/strip", "/animate", "/restore", "/sketch"}
 
 
@@ -44,9 +36,34 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("space")
 
 
+WATCH = """
+import os, sys
+own = ("127.0.0.1", "::1", "localhost", "0.0.0.0", None, "")
+log = open(os.environ["WATCHED"], "a", buffering=1)
+print("begun", file=log)
+def asked(event, values):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        place = values if event == "socket.getaddrinfo" else values[1]
+        host = place[0] if isinstance(place, tuple) else None  # a socket in the file system has a path
+        if (host.decode() if isinstance(host, bytes) else host) not in own:
+            print(host, file=log)
+sys.addaudithook(asked)
+"""
+
+
 @pytest.fixture(scope="module")
 def app(home: Path) -> Iterator[str]:
-    with served(home, S2F_MODEL=str(tiny_face_model(home)), S2F_KEEP_SECONDS="20", S2F_QUEUE="3") as address:
+    """A server of which is known whom it asks, and all that it writes."""
+    (home / "watch").mkdir()
+    (home / "tmp").mkdir()
+    (home / "watch" / "sitecustomize.py").write_text(WATCH)
+    places = {
+        "S2F_MODEL": str(tiny_face_model(home)),
+        "TMPDIR": str(home / "tmp"),
+        "PYTHONPATH": str(home / "watch"),
+        "WATCHED": str(home / "asked"),
+    }
+    with served(home, S2F_KEEP_SECONDS="20", S2F_QUEUE="3", **places) as address:
         yield address
 
 
@@ -110,26 +127,6 @@ def test_restoring_is_blended_back_and_says_how_far_the_face_moved(client: Clien
         client.predict(handle_file(face), strength=2.0, api_name="/restore")
 
 
-def test_an_enhanced_face_comes_with_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("S2F_GFPGAN_WEIGHTS", str(tmp_path / "nowhere.pth"))
-    pipe = SketchToFace.from_pretrained(tiny_face_model(tmp_path))
-    pipe.restorer = lambda face: (face * 0.5).clamp(-1, 1)
-    desk = handlers.Handlers(studio.Studio(pipe), Keeping(tmp_path, 60))
-    page = studio.data_url(studio.png(draw_face()), "image/png")
-    asked = [page, {}, 0.7, 0, ["frame"], parts.AS_DRAWN, 1.0, {}, {}]
-    plain, _ = desk.draw(*asked, parts.PLAIN, 1.0)
-    assert plain["before"] is None
-    assert plain["moved"] == ""
-    full, _ = desk.draw(*asked, parts.QUICK, 1.0)
-    assert full["before"] == plain["src"] != full["src"]
-    assert re.match(r"Moved by enhancing: skin ΔE \d.*, hair .*, eyes .*, identity 0?\.?\d", full["moved"])
-    none, _ = desk.draw(*asked, parts.QUICK, 0.0)
-    assert "skin ΔE 0.0, hair ΔE 0.0, eyes ΔE 0.0, identity 1.000" in none["moved"]
-    gone, _ = desk.draw(*asked, "gfpgan", 1.0)
-    assert gone["before"] is None
-    assert gone["report"].startswith("Not enhanced: ")
-
-
 def test_a_restorer_that_is_missing_is_one_sentence(client: Client, face: str) -> None:
     with pytest.raises(AppError, match="GFPGAN"):
         client.predict(handle_file(face), "gfpgan", api_name="/restore")
@@ -177,122 +174,64 @@ def test_what_belongs_to_the_page_is_no_endpoint(client: Client) -> None:
             client.predict(api_name=name)
 
 
+def test_a_crash_in_one_request_leaves_the_next_one_well(tmp_path: Path, drawing: Path) -> None:
+    class Stumbling(studio.Studio):
+        fell = False
+
+        def _draw(self, wish: studio.Wish) -> Any:
+            if not self.fell:
+                self.fell = True
+                raise RuntimeError("a secret of the server")
+            return super()._draw(wish)
+
+    demo = page(Stumbling(SketchToFace(restorer=lambda face: face)), Keeping(tmp_path, 60))
+    _, address, _ = demo.queue().launch(server_port=free_port(), prevent_thread_lock=True, quiet=True)
+    try:
+        client = Client(address, verbose=False, download_files=str(tmp_path / "client"))
+        with pytest.raises(AppError) as told:
+            client.predict(handle_file(drawing), api_name="/draw")
+        assert "secret" not in str(told.value)
+        picture, _ = client.predict(handle_file(drawing), api_name="/draw")
+        assert Image.open(picture).size == (512, 512)
+    finally:
+        demo.close()
+
+
+def test_the_readme_snippet_for_programs_runs(app: str, client: Client, drawing: Path) -> None:
+    (snippet,) = re.findall(r"```py\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    code = snippet.replace("http://127.0.0.1:7860", app).replace('"drawing.png"', repr(str(drawing)))
+    assert code.count(app) == 1
+    found: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), found)
+    assert Image.open(found["face"]).size == (512, 512)
+    assert Image.open(found["moving"]).n_frames >= 3
+
+
 def test_nothing_of_a_visitor_outlives_the_time_limit(client: Client, drawing: Path, home: Path) -> None:
-    client.predict(handle_file(drawing), api_name="/draw")
-    assert _pictures(home / "cache")
-    deadline = time.monotonic() + 90
-    while _pictures(home / "cache"):
-        assert time.monotonic() < deadline, _pictures(home / "cache")
+    """Neither in the cache, nor in the system's folder for passing files, nor in a log."""
+    face, _ = client.predict(handle_file(drawing), api_name="/draw")
+    client.predict(handle_file(face), "contour", api_name="/sketch")
+    client.predict(handle_file(face), "happy", ".mp4", 4, api_name="/animate")
+    assert len(_files(home / "cache")) >= 4
+    deadline = time.monotonic() + 120
+    while left := [*_files(home / "cache"), *_files(home / "tmp")]:
+        assert time.monotonic() < deadline, left
         time.sleep(1)
+    assert {path.name for path in _files(home / "data")} <= {"signing.key"} | GALLERY
     log = (home / "server.log").read_text()
-    assert "base64" not in log
     assert "drawing.png" not in log
+    assert not re.search(r"[A-Za-z0-9+/]{120}", log), "nor as text"
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_the_page_sends_nobody_elsewhere(app: str) -> None:
+def test_the_page_sends_nobody_elsewhere(app: str, face: str, home: Path) -> None:
+    assert (home / "asked").read_text().splitlines() == ["begun"], "the server asked somebody"
     html = urlopen(app, timeout=60).read().decode()
     links = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"'](https?://[^\"']+)", html)
     assert not [link for link in links if not link.startswith(app)], links
-
-
-def test_handlers_of_one_question_give_one_answer_and_forget_none(tmp_path: Path) -> None:
-    desk = handlers.Handlers(studio.Studio(SketchToFace(restorer=lambda face: face)), Keeping(tmp_path, 60))
-    page = studio.data_url(studio.png(draw_face()), "image/png")
-    controls = (parts.AS_DRAWN, 1.0, {}, {}, parts.PLAIN)
-    shown, findings = desk.draw(page, {}, 0.7, 0, ["frame"], *controls)
-    assert shown["src"].startswith("data:image/png")
-    assert not shown["made"]
-    assert "face" in findings
-    assert desk.draw("", {}, 0.7, 0, [], *controls)[0] == {"src": None, "report": handlers.BEGIN}
-    half = studio.data_url(studio.png(Image.new("L", (512, 512), 255)), "image/png")
-    again, _ = desk.draw(half, {}, 0.7, 0, [], *controls)
-    assert again["keep"]
-    assert again["report"].startswith("Not a face yet: ")
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "data:text/html;base64,AAAA",
-        "http://elsewhere/x.png",
-        "data:image/png;base64,@@",
-        "data:image/png;base64," + "A" * 8_000_000,
-    ],
-    ids=["html", "address", "garbled", "large"],
-)
-def test_a_page_that_is_no_picture_is_refused(address: str) -> None:
-    with pytest.raises(S2FError, match=r"got .*, expected .*; "):
-        studio.page_bytes(address)
-
-
-def test_an_empty_page_is_no_drawing() -> None:
-    with pytest.raises(SketchError):
-        studio.page_bytes("")
-
-
-def test_controls_become_an_expression_and_presets_come_back(tmp_path: Path) -> None:
-    assert handlers.expression_of(parts.AS_DRAWN, 1.0, {}, {}) is None
-    mixed = handlers.expression_of("happy", 0.5, {"sad": 0.3}, {"AU43_L": 1.0})
-    assert mixed == Expression({"happy": 0.5, "sad": 0.3}, {"AU43_L": 1.0})
-    desk = handlers.Handlers(studio.Studio(SketchToFace(restorer=lambda face: face)), Keeping(tmp_path, 60))
-    for controls in (
-        ("happy", 0.5, {}, {"AU43_L": 1.0}),
-        (parts.AS_DRAWN, 1.0, {"sad": 0.3, "happy": 0.5}, {}),
-    ):
-        assert desk.load_preset(desk.save_preset(*controls)["text"].encode()) == controls
-
-
-def test_keeping_sweeps_what_is_old_and_only_that(tmp_path: Path) -> None:
-    keeping = Keeping(tmp_path, 60)
-    old, new = keeping.put(b"1", ".jpg"), keeping.put(b"2", ".jpg")
-    os.utime(old, (time.time() - 100,) * 2)
-    assert keeping.sweep() == 1
-    assert not old.exists()
-    assert new.read_bytes() == b"2"
-    assert old.parent.name != new.parent.name
-
-
-def test_shadows_look_like_the_drawing_begun() -> None:
-    page = Image.new("L", (512, 512), 255)
-    page.paste(draw_face().crop((0, 0, 512, 260)))  # the upper half alone
-    under = np.asarray(shadow(studio.png(page)))
-    assert under.shape == (512, 512)
-    assert 0.01 < (under < 200).mean() < 0.5
-    assert (ROOT / "s2f" / "space" / "shadows.png").stat().st_size < 300_000
-
-
-def test_a_studio_remembers_a_few_faces_and_computes_each_once() -> None:
-    made: list[int] = []
-
-    class Counting(studio.Studio):
-        def _draw(self, wish: studio.Wish) -> Any:
-            made.append(wish.seed)
-            return super()._draw(wish)
-
-    few, page = Counting(SketchToFace(restorer=lambda face: face)), studio.png(draw_face())
-    threads = [threading.Thread(target=few.face, args=[studio.Wish(page, seed=n)]) for n in (1, 2)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    assert few.face(studio.Wish(page, seed=1)) is few.face(studio.Wish(page, seed=1))
-    assert sorted(made) == [1, 2]
-
-
-def test_an_upload_swept_while_it_waited_is_a_sentence(tmp_path: Path) -> None:
-    calls = Endpoints(studio.Studio(SketchToFace(restorer=lambda face: face)), Keeping(tmp_path, 60))
-    with pytest.raises(gr.Error, match="upload it again"):
-        calls.draw(str(tmp_path / "gone.png"))
-
-
-def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("S2F_QUEUE", "0")
-    with pytest.raises(S2FError, match="got S2F_QUEUE='0', expected a number from 1 to 1000"):
-        Settings.from_environment()
 
 
 def _start(port: str) -> subprocess.CompletedProcess[str]:
@@ -317,90 +256,3 @@ def test_a_taken_port_is_one_line() -> None:
         done = _start(port)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith(f"app: got port {port}")
-
-
-def test_answers_that_come_bit_by_bit_arrive_as_such(tmp_path: Path) -> None:
-    @handlers.said
-    def counting(most: int) -> Iterator[int]:
-        yield from range(most)
-        raise SketchError("got nothing more, expected no end; count less")
-
-    answers = counting(2)
-    assert [next(answers), next(answers)] == [0, 1]
-    with pytest.raises(gr.Error, match="Got nothing more"):
-        next(answers)
-    assert inspect.isgeneratorfunction(handlers.Handlers.variations)
-
-
-def test_a_photo_without_a_face_is_said_plainly(tmp_path: Path) -> None:
-    model = SketchToFace.from_pretrained(tiny_face_model(tmp_path))
-    desk = handlers.Handlers(studio.Studio(model), Keeping(tmp_path, 60))
-    for pieces, said in (
-        ([], "no face was found"),
-        ([(80, FAIR)], "Found one face."),
-        ([(20, FAIR), (320, DARK), (620, FAIR)], "Found 3 faces and changed all."),
-    ):
-        page = np.full((420, 920, 3), 150, np.uint8)
-        for left, skin in pieces:
-            page[80:336, left : left + 256] = drawn_photo(256, skin, 0)
-        Image.fromarray(page).save(tmp_path / "photo.png")
-        file, word = desk.photo(str(tmp_path / "photo.png"), "happy", 1.0, "all")
-        assert said in word
-        assert (file is None) == (not pieces)
-    assert "changed the largest" in desk.photo(str(tmp_path / "photo.png"), "happy", 1.0, "largest")[1]
-
-
-def test_a_crash_in_one_request_leaves_the_next_one_well(tmp_path: Path, drawing: Path) -> None:
-    class Stumbling(studio.Studio):
-        fell = False
-
-        def _draw(self, wish: studio.Wish) -> Any:
-            if not self.fell:
-                self.fell = True
-                raise RuntimeError("a secret of the server")
-            return super()._draw(wish)
-
-    demo = page(Stumbling(SketchToFace(restorer=lambda face: face)), Keeping(tmp_path, 60))
-    _, address, _ = demo.queue().launch(server_port=free_port(), prevent_thread_lock=True, quiet=True)
-    try:
-        client = Client(address, verbose=False, download_files=str(tmp_path / "client"))
-        with pytest.raises(AppError) as told:
-            client.predict(handle_file(drawing), api_name="/draw")
-        assert "secret" not in str(told.value)
-        picture, _ = client.predict(handle_file(drawing), api_name="/draw")
-        assert Image.open(picture).size == (512, 512)
-    finally:
-        demo.close()
-
-
-def test_the_page_says_which_models_and_offers_only_what_is_there(tmp_path: Path) -> None:
-    model = SketchToFace.from_pretrained(tiny_face_model(tmp_path))
-    own = studio.Studio(model)
-    named = own.facts("drawer", "editor").models
-    said = words.notes(60, named)
-    assert all(f"{one.name}@{one.commit[:19]}" in said for one in named.values())
-    assert "Made by" not in words.notes(60, {})
-    assert parts.QUICK not in dict(map(reversed, parts.enhancers(False)))
-    assert own.quick == (BUNDLED / "restorer").is_dir()
-
-
-def test_bundled_models_serve_as_soon_as_they_lie_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown = []
-    for folder in (tmp_path / "none", tiny_face_model(tmp_path)):
-        monkeypatch.setattr("s2f.pipeline.BUNDLED", folder)
-        pipe = SketchToFace.from_pretrained(Settings().model)
-        config = str(page(studio.Studio(pipe), Keeping(tmp_path, 60)).get_config_file())
-        shown.append((pipe.drawer is not None, "no trained drawer" in config, "Made by" in config))
-    assert shown == [(False, True, False), (True, False, True)]
-
-
-def test_the_readme_snippet_for_programs_runs(app: str, client: Client, drawing: Path) -> None:
-    (snippet,) = re.findall(r"```py\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
-    code = snippet.replace("http://127.0.0.1:7860", app).replace('"drawing.png"', repr(str(drawing)))
-    assert code.count(app) == 1
-    found: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), found)
-    assert Image.open(found["face"]).size == (512, 512)
-    assert Image.open(found["moving"]).n_frames >= 3

@@ -9,11 +9,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from s2f import provenance
+from tests.set_copies import FAIR, drawn_photo
 from tests.visitors import FLAGS, face_of, leave, need_browser, served, source, tiny_face_model, visit
 
 
@@ -113,6 +115,7 @@ def test_a_preset_is_saved_and_comes_back(page: Page, tmp_path: Path, shots: Pat
 
 def test_enhancing_shows_how_much_before_and_after_and_how_far(page: Page, shots: Path) -> None:
     plain = source(face_of(page))
+    assert plain
     compare = page.get_by_role("button", name="Compare")
     expect(compare).to_have_count(0)
     strength = page.get_by_role("slider", name=re.compile("How much it is enhanced"))
@@ -122,9 +125,9 @@ def test_enhancing_shows_how_much_before_and_after_and_how_far(page: Page, shots
     full = source(face_of(page))
     assert full != plain
     compare.click()
-    before = page.get_by_role("img", name="The same face before it was enhanced")
+    before = page.get_by_role("img", name="As it was before")
     expect(before).to_have_attribute("src", plain)
-    line = page.get_by_role("slider", name="Before and enhanced")
+    line = page.get_by_role("slider", name="Before and after")
     expect(line).to_have_value("50")
     box = line.bounding_box()
     assert box
@@ -142,7 +145,7 @@ def test_enhancing_shows_how_much_before_and_after_and_how_far(page: Page, shots
 
 def test_other_faces_of_one_drawing_and_one_of_them_taken(page: Page, shots: Path) -> None:
     first = source(face_of(page))
-    page.get_by_role("tab", name="Seed and variations").click()
+    page.get_by_role("tab", name="Variations").click()
     page.get_by_role("button", name="Show more faces").click()
     others = page.get_by_role("radiogroup", name="Variations").get_by_role("radio")
     expect(others).to_have_text([f"seed {n}" for n in (1, 2, 3, 4)])
@@ -150,6 +153,52 @@ def test_other_faces_of_one_drawing_and_one_of_them_taken(page: Page, shots: Pat
     others.nth(2).click()
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("3")
     expect(face_of(page)).not_to_have_attribute("src", first)
+
+
+def test_left_and_right_of_a_muscle_move_together_until_they_are_set_apart(page: Page) -> None:
+    muscles = page.get_by_role("group", name="Muscles of the face")
+    both = muscles.get_by_role("slider", name="dimple", exact=True)
+    expect(both).to_have_count(1)
+    plain = source(face_of(page))
+    both.fill("0.8")
+    expect(face_of(page)).not_to_have_attribute("src", plain)
+    muscles.get_by_role("checkbox", name="Left and right apart").check()
+    left, right = (muscles.get_by_role("slider", name=f"dimple, {side}") for side in ("left", "right"))
+    expect(left).to_have_value("0.8")
+    left.fill("0")
+    expect(right).to_have_value("0.8")
+    muscles.get_by_role("checkbox", name="Left and right apart").uncheck()
+    expect(both).to_have_value("0.8")
+
+
+def test_a_photograph_is_changed_in_place_and_compared(
+    browser: Browser, app: str, tmp_path: Path, shots: Path
+) -> None:
+    photo = np.full((420, 620, 3), 150, np.uint8)
+    photo[80:336, 182:438] = drawn_photo(256, FAIR, 0)
+    Image.fromarray(photo).save(tmp_path / "one.png")
+    Image.new("RGB", (300, 200), "teal").save(tmp_path / "none.png")
+    page = visit(browser, app)
+    page.get_by_role("tab", name="Photo").click()
+    page.screenshot(path=shots / "photo-empty.png", full_page=True)
+    page.get_by_label("Your photograph").locator("input[type=file]").set_input_files(tmp_path / "one.png")
+    expect(page.get_by_text("Found one face.")).to_be_visible()
+    expect(page.get_by_role("img", name="The photograph, its faces happy")).to_be_visible()
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("img", name="As it was before")).to_be_visible()
+    page.screenshot(path=shots / "photo.png", full_page=True)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download", exact=True).click()
+    assert download.value.suggested_filename == "s2f-photo-happy.jpg"
+    found = provenance.read(Path(download.value.path()).read_bytes())
+    assert found is not None
+    assert set(found.facts.models) == {"editor"}
+    page.get_by_role("button", name="Remove Image").click()
+    expect(page.get_by_text("The photograph appears here")).to_be_visible()
+    page.get_by_label("Your photograph").locator("input[type=file]").set_input_files(tmp_path / "none.png")
+    expect(page.get_by_text("no face was found")).to_be_visible()
+    page.screenshot(path=shots / "photo-none.png", full_page=True)
+    leave(page)
 
 
 def test_stop_in_the_middle_and_the_page_goes_on(page: Page) -> None:

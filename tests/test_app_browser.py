@@ -123,6 +123,56 @@ def test_a_stroke_changes_the_face_and_undo_brings_it_back(browser: Browser, app
     leave(page)
 
 
+def test_quick_strokes_strokes_over_the_edge_and_undo_from_anywhere(browser: Browser, app: str) -> None:
+    page = visit(browser, app)
+    for n in range(9):  # each sooner than a face can be there; the last one wins
+        stroke(page, (0.2 + 0.06 * n, 0.15), (0.25 + 0.06 * n, 0.8))
+    stroke(page, (0.3, 0.5), (-0.4, 0.6), (1.3, 1.2), (0.7, 0.5))  # out on one side, back in on the other
+    draw_face(page)
+    face = face_of(page)
+    expect(face).to_be_visible()
+    whole = settled(face)
+    stroke(page, (0.2, 0.9), (0.8, 0.93))
+    expect(face).not_to_have_attribute("src", whole)
+    page.get_by_role("slider", name="Line width").focus()
+    page.keyboard.press("Control+z")
+    expect(face).to_have_attribute("src", whole)
+    page.get_by_role("radio", name="any skin").focus()
+    page.keyboard.press("Control+y")
+    expect(face).not_to_have_attribute("src", whole)
+    page.reload()  # keeps nothing
+    expect(page.get_by_text("The face appears here")).to_be_visible()
+    leave(page)
+
+
+def test_a_finger_draws_and_a_second_one_does_not(browser: Browser, app: str) -> None:
+    page = visit(browser, app, width=360, height=740)
+    canvas = page.get_by_label("Drawing canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    hand = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [
+            {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"], "id": n}
+            for n, (x, y) in enumerate(places)
+        ]
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    before = page.evaluate("scrollY")
+    touch("touchStart", (0.5, 0.2))
+    touch("touchMove", (0.3, 0.5))
+    touch("touchStart", (0.3, 0.5), (0.8, 0.8))
+    touch("touchMove", (0.5, 0.8), (0.9, 0.9))
+    touch("touchEnd")
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    assert page.evaluate("scrollY") == before, "the page stays while a finger draws"
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()  # there was one line
+    leave(page)
+
+
 def test_the_look_is_asked_for_and_left_open_again(browser: Browser, app: str) -> None:
     page = visit(browser, app)
     page.get_by_role("button", name=re.compile("Example drawing")).first.click()
@@ -298,7 +348,7 @@ def test_a_phone_needs_no_sideways_scroll(browser: Browser, app: str, shots: Pat
     page.get_by_role("button", name=re.compile("Example drawing")).first.click()
     expect(face_of(page)).to_be_visible()
     page.get_by_role("button", name="Advanced").click()
-    expect(page.get_by_role("tab", name="Blend and muscles")).to_be_visible()
+    expect(page.get_by_role("tab", name="Animation")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.screenshot(path=shots / "phone.png", full_page=True)
     leave(page)

@@ -15,7 +15,7 @@ import gradio as gr
 from PIL import Image
 
 from .. import animation
-from ..errors import Cancelled, ImageError, S2FError, SketchError
+from ..errors import Cancelled, S2FError, SketchError
 from ..expression import Expression
 from ..image import load_image
 from ..look import Look
@@ -23,10 +23,10 @@ from ..restore import Restored, how_far
 from ..sketch import STEPS, extract
 from . import words
 from .keeping import Keeping
-from .parts import AS_DRAWN, PICKED, PLAIN
-from .settings import FRAMES, VARIATIONS
+from .parts import AS_DRAWN, AS_IT_IS, PICKED, PLAIN
+from .settings import CANVAS, FRAMES, VARIATIONS
 from .shadows import shadow
-from .studio import Made, Studio, Wish, data_url, page_bytes, png, small_jpeg
+from .studio import Made, Studio, Wish, data_url, page_bytes, png, preview, small_jpeg
 
 BEGIN = "Draw a face to begin."
 
@@ -77,6 +77,12 @@ def sentence(error: S2FError) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
+def remedy(error: S2FError) -> str:
+    """What to do about it: who has drawn one line has made no mistake."""
+    text = str(error).rpartition("; ")[2]
+    return text.rstrip(".") + "."
+
+
 def wish_of(
     page: str | None, look: dict[str, str] | None, faithfulness: float, seed: float, steps: Any
 ) -> Wish:
@@ -113,9 +119,9 @@ class Handlers:
             wish = wish_of(page, look, faithfulness, seed, steps)
             seen = self.seen(wish, *how)
         except SketchError as error:
-            return {"src": None, "keep": True, "report": f"Not a face yet: {sentence(error)}"}, ""
+            return {"src": None, "keep": True, "report": f"Not a face yet: {remedy(error)}"}, ""
         except S2FError as error:
-            return {"src": None, "keep": True, "report": sentence(error)}, ""
+            return {"src": None, "keep": True, "report": sentence(error), "wrong": True}, ""
         return self._shown(seen, wish, how[0]), doctor(seen.made)
 
     def seen(
@@ -154,21 +160,23 @@ class Handlers:
             "file": f"s2f-{name.replace(' ', '-')}-{wish.seed}.jpg",
             "report": f"Not enhanced: {done.note}." if done.note else made.report,
             "made": True,
+            "key": wish.key,
             "before": data_url(self.studio.signed(seen.plain)) if seen.restorer else None,
             "moved": words.MOVED.format(how_far([done])) if seen.restorer else "",
         }
 
     def strip(
         self, page: str, look: Any, faithfulness: float, seed: float, steps: list[str], intensity: float
-    ) -> dict[str, str] | None:
-        """The seven expressions of this very person; nothing where there is no face."""
+    ) -> Any:
+        """The seven expressions of this very person, and whose they are; nothing where there is no face."""
         try:
-            made = self.studio.face(wish_of(page, look, faithfulness, seed, steps))
-        except S2FError:
-            return None  # the face says why
+            wish = wish_of(page, look, faithfulness, seed, steps)
+            made = self.studio.face(wish)
+        except S2FError:  # the face says why, and stays while something is drawn
+            return gr.skip() if page else gr.update(value=None, of="")
         if not made.by_model or self.studio.small is None:
-            return None
-        return self._thumbs(self.studio.strip(made.image, float(intensity)))
+            return gr.update(value=None, of="")
+        return gr.update(value=self._thumbs(self.studio.strip(made.image, float(intensity))), of=wish.key)
 
     def _thumbs(self, pictures: dict[str, Image.Image]) -> dict[str, str]:
         facts = self.studio.facts("drawer", "editor")
@@ -217,21 +225,34 @@ class Handlers:
             value=None if video else file, visible=not video
         )
 
-    @said
-    def photo(self, path: str | None, name: str, intensity: float, which: str) -> tuple[str | None, str]:
+    def photo(
+        self, path: str | None, name: str, intensity: float, which: str, enhance: str, strength: float
+    ) -> dict[str, Any]:
         """A photograph with its faces changed in place, and a word on what was found."""
         if not path:
-            return None, "Choose a photograph to begin."
+            return {"src": None, "report": ""}
+        if name == AS_IT_IS and enhance == PLAIN:
+            return {"src": None, "report": "Choose an expression, or enhance it."}
+        wanted = None if name == AS_IT_IS else Expression.of(name, float(intensity))
         try:
-            picture = load_image(Path(path))
-            changed = self.studio.change_photo(picture, Expression.of(name, float(intensity)), which)
-        except ImageError as error:
-            return None, sentence(error)
-        found = len(changed.faces)
-        whom = "all" if found == len(changed.changed) else "the largest"
-        word = "Found one face." if found == 1 else f"Found {found} faces and changed {whom}."
-        file = self.keeping.put(self.studio.composite(changed.image), ".jpg", "s2f-photo")
-        return str(file), word
+            photo = load_image(Path(path))
+            restorer = None if enhance == PLAIN else enhance
+            seen = self.studio.change_photo(photo, wanted, which, restorer, float(strength))
+        except S2FError as error:
+            return {"src": None, "report": sentence(error), "wrong": True}
+        if not seen.roles:
+            return {"src": None, "report": f"Not enhanced: {seen.note}.", "wrong": True}
+        whom = "the largest" if which == "largest" else "all"
+        word = "Found one face." if seen.found == 1 else f"Found {seen.found} faces and changed {whom}."
+        return {
+            "src": data_url(self.studio.composite(seen.image, *seen.roles)),
+            "alt": f"The photograph, its faces {'enhanced' if wanted is None else name}",
+            "file": f"s2f-photo-{'enhanced' if wanted is None else name}.jpg",
+            "report": f"{word} Not enhanced: {seen.note}." if seen.note else word,
+            "made": True,
+            "before": data_url(preview(photo)),
+            "moved": words.MOVED.format(how_far(seen.done)) if seen.done else "",
+        }
 
     def sketch(self, style: str, event: gr.EventData) -> Any:
         """A photograph, as the sketchpad sends it, as a drawing on the sketchpad."""
@@ -242,8 +263,9 @@ class Handlers:
         return gr.update(value=data_url(png(drawing), "image/png"), word="")
 
     def shadow(self, page: str) -> Any:
-        """Drawings like the one begun, to lie under it."""
-        return gr.update(shadow=data_url(png(shadow(page_bytes(page))), "image/png") if page else None)
+        """Drawings like the one begun, to lie under it; under an empty page, any."""
+        begun = page_bytes(page) if page else png(Image.new("L", (CANVAS, CANVAS), 255))
+        return gr.update(shadow=data_url(png(shadow(begun)), "image/png"))
 
     @said
     def load_preset(self, data: bytes | None) -> tuple[str, float, dict[str, float], dict[str, float]]:

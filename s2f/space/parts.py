@@ -15,7 +15,7 @@ STATIC = Path(__file__).parent / "static"
 EXAMPLES = Path(__file__).parent / "examples"
 CSS = (STATIC / "page.css").read_text("utf-8")
 PICKED = {"skin": "Skin", "hair": "Hair", "eye": "Eyes"}  # the parts of the look that the page asks about
-AS_DRAWN = "as drawn"
+AS_DRAWN, AS_IT_IS = "as drawn", "as it is"
 PLAIN, QUICK = "off", "enhancer"
 ENHANCE = [("Off", PLAIN), ("Quick", QUICK), ("GFPGAN", "gfpgan")]
 
@@ -23,6 +23,10 @@ ENHANCE = [("Off", PLAIN), ("Quick", QUICK), ("GFPGAN", "gfpgan")]
 def enhancers(quick: bool) -> list[tuple[str, str]]:
     """The choices of this version, with or without an enhancer of its own."""
     return [choice for choice in ENHANCE if quick or choice[1] != QUICK]
+
+
+def enhance(quick: bool) -> gr.Radio:
+    return gr.Radio(enhancers(quick), value=PLAIN, label="Enhance", scale=2, min_width=270)
 
 
 def part(name: str, script: str | None = None, **options: Any) -> gr.HTML:
@@ -45,13 +49,13 @@ def sketchpad() -> gr.HTML:
     return part("sketchpad", value="", examples=examples(), shadow=None, word="")
 
 
-def face() -> gr.HTML:
+def face(title: str, empty: str, hint: str) -> gr.HTML:
     """`submit` when the queue was full a moment ago."""
-    return part("face", value=None)
+    return part("face", value=None, title=title, empty=empty, hint=hint)
 
 
 def thumbs(title: str, names: tuple[str, ...] = (), chosen: str = "") -> gr.HTML:
-    return part("thumbs", value=None, title=title, names=list(names), chosen=chosen)
+    return part("thumbs", value=None, title=title, names=list(names), chosen=chosen, of="", wanted="")
 
 
 def strip() -> gr.HTML:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import threading
 from collections import OrderedDict
@@ -14,17 +15,27 @@ from typing import Any
 from PIL import Image
 
 from .. import animation, provenance
-from ..errors import ImageError, ModelError, SketchError
+from ..errors import ImageError, ModelError, S2FError, SketchError
 from ..expression import Expression
 from ..image import resize
-from ..photo import Changed, change_faces
+from ..photo import change_faces, find_faces
 from ..pipeline import FAITHFULNESS, SketchToFace
-from ..restore import MODELS, Fetched, Restored, Restorer, attempt, open_judge, open_restorer
+from ..restore import (
+    MODELS,
+    Fetched,
+    Restored,
+    Restorer,
+    attempt,
+    open_judge,
+    open_restorer,
+    restore_photo,
+)
 from ..shipped import BUNDLED
 from ..sketch import STEPS, Finding, prepare
 from .settings import CANVAS, MAX_PAGE_BYTES
 
 REMEMBERED = 24  # faces: what the last few visitors look at, 0.8 MB each
+PREVIEW = 1280  # pixels: the longer side of a photograph as it was
 THUMBNAIL = 256  # pixels: what the editor computes at, and sharp on a telephone
 
 
@@ -38,6 +49,11 @@ class Wish:
     seed: int = 0
     steps: tuple[str, ...] = STEPS
 
+    @property
+    def key(self) -> str:
+        """What tells it from others, in a word."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
 
 @dataclass(frozen=True)
 class Made:
@@ -50,6 +66,17 @@ class Made:
     @property
     def report(self) -> str:
         return " ".join(str(finding) for finding in self.findings if finding.changed)
+
+
+@dataclass(frozen=True)
+class Retouched:
+    """A photograph, how many faces were found in it, whose work it is, and how restoring went."""
+
+    image: Image.Image
+    found: int
+    roles: tuple[str, ...]
+    done: list[Restored]
+    note: str = ""  # why it was not restored
 
 
 class Studio:
@@ -133,18 +160,41 @@ class Studio:
                 self._restorers[name] = open_restorer(name)
             return self._restorers[name]
 
-    def change_photo(self, photo: Image.Image, expression: Expression, which: str) -> Changed:
-        """The photograph with its faces found, framed, changed and put back."""
-        pipe = self._editing()
+    def change_photo(
+        self,
+        photo: Image.Image,
+        expression: Expression | None,
+        which: str,
+        restorer: str | None = None,
+        strength: float = 1.0,
+    ) -> Retouched:
+        """The photograph with its faces found, framed, changed, restored and put back."""
+        faces = find_faces(photo)
+        roles: list[str] = []
+        where: dict[str, Any] = {"which": 0 if which == "largest" else which, "faces": faces}
+        if expression is not None:
+            pipe, wanted = self._editing(), expression
 
-        def change(cuts: list[Image.Image]) -> list[Image.Image]:
-            return [pipe.express(cut, expression) for cut in cuts]
+            def change(cuts: list[Image.Image]) -> list[Image.Image]:
+                return [pipe.express(cut, wanted) for cut in cuts]
 
-        return change_faces(photo, change, which=0 if which == "largest" else which, size=pipe.size)
+            photo = change_faces(photo, change, size=pipe.size, **where).image
+            roles.append("editor")
+        done: list[Restored] = []
+        note = ""
+        if restorer is not None:
+            try:
+                model = self._restorer(restorer)
+                changed, done = restore_photo(photo, model, strength, judge=self._judge(), **where)
+                photo = changed.image
+                roles.append(restorer)
+            except S2FError as error:
+                note = str(error)
+        return Retouched(photo, len(faces), tuple(roles), done, note)
 
-    def composite(self, image: Image.Image) -> bytes:
+    def composite(self, image: Image.Image, *roles: str) -> bytes:
         """The file of a photograph of which a part was generated."""
-        facts = replace(self.facts("editor"), source_type=provenance.SOURCE_TYPES[1])
+        facts = replace(self.facts(*roles), source_type=provenance.SOURCE_TYPES[1])
         return provenance.encode(provenance.mark(image, facts), ".jpg", facts)
 
     def variations(self, wish: Wish, count: int) -> Iterator[tuple[int, Image.Image]]:
@@ -218,6 +268,14 @@ def png(image: Image.Image, size: int = CANVAS) -> bytes:
     picture = image.convert("L")
     picture.thumbnail((size, size), Image.Resampling.LANCZOS)
     picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def preview(image: Image.Image, side: int = PREVIEW) -> bytes:
+    """A visitor's own photograph, to be looked at beside what became of it."""
+    file, picture = io.BytesIO(), image.copy()
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    picture.save(file, "JPEG", quality=88)
     return file.getvalue()
 
 

@@ -14,15 +14,29 @@ NO_MODEL = """<div class="missing"><p>This version carries no trained drawer, so
 without one: it cleans and frames your drawing as a model needs it. Set <code>S2F_MODEL</code> to a folder or
 repository with a drawer to see faces.</p></div>"""
 
-FAITHFULNESS = "A plausible face ↔ exactly my drawing"
+FAITHFULNESS = "Faithfulness: a plausible face ↔ exactly my drawing"
 SEED = "What the drawing and the look leave open is chosen by this number."
 STRENGTH = "How much it is enhanced"
-MOVED = "Moved by enhancing: {}. Under ΔE 2 nobody sees it."
+MOVED = "Moved by enhancing: {}. Under ΔE 2 nobody sees it; identity 1 is the very same person."
+FACE = ("The face", "The face appears here", "as soon as your drawing has one")
+PHOTO = ("The photograph", "The photograph appears here", "only its faces change")
+CHOOSE = "# Drop a photograph here\nor click to choose one"
+MOVING = "The animation, AI-generated"
+ANIMATION = "From rest through the chosen expression and back."
+MENDED = [
+    ("white lines on black", "polarity"),
+    ("shadows on the paper", "shadows"),
+    ("faint lines", "ink"),
+    ("specks", "specks"),
+    ("place of the face", "frame"),
+    ("width of the lines", "width"),
+]
 NO_FINDINGS = "Draw something, and the doctor says what was mended before it became a face."
 
-# Shown without asking the server: how much to enhance, and a dropdown's choice in the strip
+# Shown without asking the server: how much to enhance, a dropdown's choice in the strip, whose strip it wants
 JS_STRENGTH = """(enhancer) => ({__type__: "update", visible: enhancer !== "off"})"""
 JS_CHOSEN = """(name) => ({__type__: "update", props: {chosen: name}})"""
+JS_WANTED = """(face) => ({__type__: "update", props: {wanted: face?.key ?? ""}})"""
 
 
 def made_by(models: Mapping[str, Model]) -> str:
@@ -43,9 +57,10 @@ a watermark stays in the pixels.</p>
 <p><strong>Your drawing stays yours.</strong> It is worked on in memory and written to no log. Photographs
 you upload and files made for you to download are deleted after {span}.</p>
 <p><strong>It identifies nobody.</strong> Do not use it to pass off a picture as a real person, nor to
-deceive, harass or accuse anyone.</p></footer>"""
+deceive, harass or accuse anyone.</p>
+<p><strong>For programs:</strong> <a href="?view=api">every action is an endpoint</a>.</p>
+</footer>"""
 
 
-PHOTO = "Its faces are found, changed and put back; the rest of the photograph stays as it is."
-SIGN_IN = "Sign in to keep faces. Nothing is kept unless you press Save."
-JS_SURE = """(owner, chosen) => [owner, confirm("Delete this face for good?") ? chosen : ""]"""
+SIGN_IN = "Nothing is kept unless you press Save; then it is yours alone, and you can delete it for good."
+JS_SURE = """(owner, chosen) => [owner, chosen && confirm("Delete this face for good?") ? chosen : ""]"""

@@ -1,9 +1,11 @@
-// value: {src, alt, file, report, before, moved}; src is null while there is no face to show. The old face stays
-// until the new one is decoded, and an answer that was overtaken while decoding is dropped: no flicker, nothing stale.
+// props: title; empty, hint: what stands where no face is. value: {src, alt, file, report, before, moved, key, wrong}; src is
+// null while there is no face to show. The old face stays until the new one is decoded, and an answer that was
+// overtaken while decoding is dropped: no flicker, nothing stale.
 const find = (what) => element.querySelector(what);
 const picture = find(".now"), before = find(".before"), split = find(".split"), line = split.querySelector("input");
 const save = find(".save"), compare = find(".compare"), frame = find(".frame"), waiting = find(".waiting");
 let newest = 0;
+find(".face").ariaLabel = props.title; find(".empty p").textContent = props.empty; find(".empty small").textContent = props.hint;
 
 async function decoded(source) {
   const next = new Image();
@@ -11,16 +13,25 @@ async function decoded(source) {
   await next.decode();
 }
 
+function offer(file, name) { // a file of many megabytes is no address
+  URL.revokeObjectURL(save.href);
+  if (file) { save.href = URL.createObjectURL(file); save.download = name; save.tabIndex = 0; }
+  else { save.removeAttribute("href"); save.tabIndex = -1; }
+  save.ariaDisabled = String(!file);
+}
+
 async function show() {
   const wanted = ++newest, face = props.value ?? {};
   if (face.src) {
-    try { await Promise.all([face.src, face.before].filter(Boolean).map(decoded)); } catch { return; }
-    if (wanted !== newest) return;
-    picture.src = face.src; picture.alt = face.alt;
-    save.href = face.src; save.download = face.file; save.ariaDisabled = "false"; save.tabIndex = 0;
+    try {
+      const [file] = await Promise.all([fetch(face.src).then((one) => one.blob()), ...[face.src, face.before].filter(Boolean).map(decoded)]);
+      if (wanted !== newest) return;
+      picture.src = face.src; picture.alt = face.alt;
+      offer(file, face.file);
+    } catch { return; }
   } else if (!face.keep) {
     picture.removeAttribute("src"); picture.alt = "";
-    save.removeAttribute("href"); save.ariaDisabled = "true"; save.tabIndex = -1;
+    offer(null);
   }
   const shown = picture.hasAttribute("src");
   picture.hidden = !shown;
@@ -28,6 +39,7 @@ async function show() {
   find(".made").hidden = !shown || (face.src && !face.made);
   frame.classList.toggle("old", Boolean(face.keep && shown));
   find(".report").textContent = face.report ?? "";
+  find(".report").classList.toggle("wrong", Boolean(face.wrong));
   find(".moved").textContent = face.moved ?? "";
   if (face.before) before.src = face.before;
   else before.removeAttribute("src");
@@ -35,7 +47,7 @@ async function show() {
   divide();
 }
 
-function divide() { // the face as it was on the left of a line, enhanced on the right
+function divide() { // as it was on the left of a line, as it is on the right
   const on = !compare.hidden && compare.ariaPressed === "true";
   before.hidden = split.hidden = !on;
   frame.style.setProperty("--split", `${line.value}%`);

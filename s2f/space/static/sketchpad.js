@@ -4,7 +4,7 @@ const SIDE = 512, LARGEST_FILE = 20 * 2 ** 20, LARGEST_PHOTO = 1280;
 const find = (what) => element.querySelector(what);
 const canvas = find("canvas"), pen = canvas.getContext("2d");
 const cursor = find(".cursor"), width = find(".width input"), word = find(".word");
-let done = [], undone = [], stroke = null, tool = "brush", spot = { x: 256, y: 256 };
+let done = [], undone = [], stroke = null, begun = 0, tool = "brush", spot = { x: 256, y: 256 };
 const sizes = { brush: 4, eraser: 20 };
 
 const say = (text) => { word.textContent = text; };
@@ -85,11 +85,12 @@ function follow(points) {
 
 function end() {
   if (!stroke) return;
-  finish(stroke); add(stroke); stroke = null; // drawn anew, so that undo gives the same picture to the bit
+  const last = stroke;
+  stroke = null; finish(last); add(last); // drawn anew, so that undo gives the same picture to the bit
 }
 
 canvas.addEventListener("pointerdown", (event) => {
-  if (event.button) return;
+  if (event.button || !event.isPrimary) return; // a second finger or the palm draws nothing
   event.preventDefault(); canvas.focus({ preventScroll: true });
   end(); canvas.setPointerCapture(event.pointerId); cursor.hidden = true;
   begin(place(event));
@@ -99,7 +100,7 @@ canvas.addEventListener("pointermove", (event) => {
   const all = event.getCoalescedEvents?.() ?? [];
   follow((all.length ? all : [event]).map(place));
 });
-for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, end);
+for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => { if (event.isPrimary) end(); });
 
 canvas.addEventListener("keydown", (event) => {
   const step = event.shiftKey ? 32 : 8;
@@ -118,8 +119,9 @@ canvas.addEventListener("keydown", (event) => {
   cursor.style.left = `${100 * spot.x / SIDE}%`; cursor.style.top = `${100 * spot.y / SIDE}%`;
 });
 canvas.addEventListener("blur", () => { end(); cursor.hidden = true; });
-element.addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey)) return;
+document.addEventListener("keydown", (event) => { // wherever the page has the keys, but where somebody writes
+  const writing = event.target.closest?.("textarea, [contenteditable], input:not([type=range], [type=radio], [type=checkbox])");
+  if (!(event.ctrlKey || event.metaKey) || writing || !canvas.offsetParent) return;
   const key = event.key.toLowerCase();
   const wanted = key === "z" ? (event.shiftKey ? "redo" : "undo") : key === "y" ? "redo" : null;
   if (wanted) { event.preventDefault(); actions[wanted](); }
@@ -136,7 +138,7 @@ function showWidth() {
   canvas.style.cursor = tool === "eraser" ? "cell" : "crosshair";
 }
 const actions = {
-  undo() { if (done.length) { undone.push(done.pop()); redraw(); tell(); } },
+  undo() { end(); if (done.length) { undone.push(done.pop()); redraw(); tell(); } },
   redo() { if (undone.length) { done.push(undone.pop()); redraw(); tell(); } },
   clear() { if (drawn().length) add({ clear: true }); },
 };
@@ -155,7 +157,9 @@ async function decode(source) {
 }
 
 async function begin_with(source) { // fitted into the page, on white
-  const given = await decode(source), page = document.createElement("canvas"), paper = page.getContext("2d");
+  const mine = ++begun, given = await decode(source);
+  if (mine !== begun) return; // another was chosen meanwhile
+  const page = document.createElement("canvas"), paper = page.getContext("2d");
   page.width = page.height = SIDE;
   const zoom = SIDE / Math.max(given.width, given.height);
   paper.fillStyle = "#fff"; paper.fillRect(0, 0, SIDE, SIDE);
@@ -206,6 +210,10 @@ for (const input of element.querySelectorAll("[data-file]")) {
 width.addEventListener("input", showWidth);
 element.addEventListener("dragover", (event) => event.preventDefault());
 element.addEventListener("drop", (event) => { event.preventDefault(); take("drawing", event.dataTransfer.files[0]); });
+document.addEventListener("paste", (event) => {
+  const file = event.clipboardData?.files[0];
+  if (file && canvas.offsetParent) { event.preventDefault(); take("drawing", file); }
+});
 
 const list = find(".examples");
 props.examples.forEach((example, n) => {

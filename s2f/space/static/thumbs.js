@@ -1,6 +1,8 @@
-// A row of pictures to choose one of. props: title, names, chosen. value: {name: src}. Event: select.
+// A row of pictures to choose one of. props: title, names, chosen, of, wanted. value: {name: src}. Event: select.
+// Pictures of another person than is wanted are faint until theirs come, and empty places are then awaited.
 const row = element.querySelector(".thumbs"), buttons = new Map();
 row.ariaLabel = props.title;
+row.classList.toggle("strip", props.names.length > 0); // always the same: one row, on a telephone too
 
 function build(names) {
   row.replaceChildren(); buttons.clear();
@@ -17,7 +19,10 @@ function mark(name) {
   for (const [own, button] of buttons) {
     button.ariaChecked = String(own === name); button.tabIndex = own === known ? 0 : -1;
   }
+  const one = buttons.get(name); // in sight, where the row is longer than the screen
+  if (one && row.scrollWidth > row.clientWidth) row.scrollTo({ left: one.offsetLeft - (row.clientWidth - one.offsetWidth) / 2, behavior: "smooth" });
 }
+function wait() { row.classList.toggle("old", Boolean(props.wanted) && props.wanted !== props.of); }
 function show() {
   const pictures = props.value ?? {}, names = props.names.length ? props.names : Object.keys(pictures);
   const now = [...buttons].find(([, button]) => button.ariaChecked === "true")?.[0] ?? props.chosen;
@@ -28,7 +33,7 @@ function show() {
     if (!source) picture.removeAttribute("src");
     else { const next = new Image(); next.src = source; next.decode().then(() => { if ((props.value ?? {})[name] === source) picture.src = source; }); }
   }
-  mark(now);
+  mark(now); wait();
 }
 row.addEventListener("keydown", (event) => {
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -38,5 +43,6 @@ row.addEventListener("keydown", (event) => {
   next.focus(); next.click();
 });
 watch("value", show);
+watch(["of", "wanted"], wait);
 watch("chosen", () => mark(props.chosen));
 build(props.names); show(); mark(props.chosen);
