@@ -56,7 +56,8 @@ def _lay(paths: np.ndarray, shades: np.ndarray, tip: np.ndarray, canvas: np.ndar
                 x0, y0, x1, y1 = x1, y1, x0, y0
             slope = (x1 - x0) / (y1 - y0)
             steep = min(int(abs(slope) * _SLOPES), _SLOPES - 1)
-            for y in range(max(-(-y0 // 8), 0), min(-(-y1 // 8), size)):
+            first, last = int(-(-y0 // 8)), int(-(-y1 // 8))
+            for y in range(max(first, 0), min(last, size)):
                 at = int(np.floor(4 * (x0 + slope * (8 * y - y0)))) + 16  # in 32nds of a pixel
                 row, place = (at >> 5) - 1, at & 31
                 for side in range(max(0, -row), min(3, size - row)):

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from . import points as at
 from .geometry import SIZE, smoothstep
+from .strands import colour_in, hairs, steepness
 
 _FINE = 2  # strands are drawn at so many times the size
 _TEMPLE, _EAR, _JAW = (109, 112), (range(115, 120), range(120, 125)), ((126, 127), (132, 131))
@@ -106,14 +107,14 @@ def _long_hair(
     if rng.random() < _FRINGE:
         hung.append(_fringe(landmarks, grown, unit, rng))
     for paths, tones, below in hung:
-        out = _painted(out, paths, tones, colour, landmarks, unit, rng)
-        locks += _traced(paths, below)
+        ground = _painted(out, paths, tones, colour, landmarks, unit, rng)
+        locks += _traced(ground, below)
     return Worn(out, grown, tuple(locks))
 
 
-def _traced(paths: np.ndarray, below: float) -> list[np.ndarray]:
+def _traced(ground: np.ndarray, below: float) -> list[np.ndarray]:
     """The largest outline of what hangs lower than that; none where nothing does."""
-    hangs = (_ground(paths) > 0.5).astype(np.uint8)
+    hangs = (ground > 0.5).view(np.uint8)
     hangs[: max(0, int(below))] = 0
     rings, _ = cv2.findContours(hangs, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not rings:
@@ -192,14 +193,15 @@ def _along(line: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(t * length[-1], length, line[:, k]) for k in (0, 1)], 1)
 
 
-def _ground(paths: np.ndarray) -> np.ndarray:
+def _ground(cover: np.ndarray) -> np.ndarray:
     """Where strands lie close, 0-1 at the picture's size."""
-    thick = np.zeros((SIZE // 2, SIZE // 2), np.uint8)
-    lines = [np.round(p / 2 * 8).astype(np.int32) for p in paths]
-    cv2.polylines(thick, lines, False, 255, 3, cv2.LINE_AA, 3)
+    half = cv2.resize(cover, (SIZE // 2, SIZE // 2), interpolation=cv2.INTER_AREA)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    thick = cv2.dilate((half > 0.08).view(np.uint8) * np.uint8(255), cross)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
     close = cv2.erode(cv2.morphologyEx(thick, cv2.MORPH_CLOSE, kernel), kernel)
-    return cv2.resize(cv2.GaussianBlur(close, (0, 0), 1.5), (SIZE, SIZE)).astype(np.float32) / 255
+    soft = cv2.GaussianBlur(close, (0, 0), 1.5)
+    return cv2.resize(soft, (SIZE, SIZE)).astype(np.float32) * np.float32(1 / 255)
 
 
 def _painted(
@@ -212,41 +214,37 @@ def _painted(
     rng: np.random.Generator,
     under: float = 1.0,
 ) -> np.ndarray:
-    """Their shadow on the face, the dark ground, then strand over strand, lit by where and how they lie."""
-    dark, middle, bright = colour
-    ground, side = under * _ground(paths), SIZE * _FINE
-    tone, drawn = np.full((side, side), 128, np.uint8), np.zeros((side, side), np.uint8)
-    steep = np.zeros((SIZE // 4, SIZE // 4), np.uint8)
-    for path, shade in zip(paths, tones, strict=True):
-        line = [np.round((path + 0.5) * _FINE * 8).astype(np.int32)]
-        cv2.polylines(tone, line, False, float(np.clip(128 + 200 * shade, 0, 255)), 1, cv2.LINE_AA, 3)
-        cv2.polylines(drawn, line, False, 255, 1, cv2.LINE_AA, 3)
-    for path in paths[:: max(1, len(paths) // 300)]:
-        turn = np.diff(path, axis=0)
-        upright = np.abs(turn[:, 1]) / (np.hypot(*turn.T) + 1e-6)
-        for a in range(0, len(turn) - 3, 3):
-            part = [np.round(path[a : a + 4] / 4 * 8).astype(np.int32)]
-            cv2.polylines(steep, part, False, float(1 + 254 * upright[a]), 2, cv2.LINE_AA, 3)
-    known = (steep > 0).astype(np.float32)
-    share = cv2.GaussianBlur(known, (0, 0), 2)
-    upright = cv2.GaussianBlur(steep * known / 255, (0, 0), 2) / np.maximum(share, 1e-3)
-    upright = cv2.resize(upright, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-    height = ((np.arange(SIZE) - landmarks[[0, 1], 1].mean()) / unit)[:, None]
-    # light from above: a band of shine where the hair bends over the head, and shade below the chin
-    shine = rng.uniform(0.1, 0.5) * np.exp(-(((upright - 0.7) / 0.22) ** 2) - ((height + 0.8) / 0.6) ** 2)
-    shine = shine - 0.1 * smoothstep((height - 0.4) / 1.0)
-    level = cv2.resize(tone, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32) / 200 - 0.64
-    level = level * (1 + shine) + shine
-    cover = cv2.resize(drawn, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    cover = np.clip(1.6 * cover, 0, 1)[..., None]
-    level = level[..., None]
-    hair = middle + np.where(level > 0, (bright - middle) * level * 1.7, (middle - dark) * level * 2.4)
-    face = np.zeros((SIZE, SIZE), np.uint8)
-    cv2.fillConvexPoly(face, cv2.convexHull(landmarks[[*at.FACE_RING, *at.NECK]].astype(np.int32)), 255)
-    shadow = cv2.GaussianBlur(ground, (0, 0), 0.06 * unit) * cv2.GaussianBlur(face, (0, 0), 5) / 255
-    out = image * (1 - 0.45 * shadow[..., None])
-    out = out + ground[..., None] * (dark + 0.2 * (middle - dark) - out)
-    return out + cover * (hair - out)
+    """Their shadow on the face, the dark ground, then strand over strand, lit by where and how they lie.
+
+    In place, on the float image; returns the ground.
+    """
+    shades = np.clip(128 + 200 * tones, 0, 255).astype(np.uint8)
+    tone, cover = hairs(paths, shades, SIZE, _FINE)
+    ground = _ground(cover) * np.float32(under)
+    shine = _shine(paths, landmarks, unit, rng)
+    colour_in(image, tone, cover, shine, ground, _shadow(ground, landmarks, unit), colour.astype(np.float32))
+    return ground
+
+
+def _shadow(ground: np.ndarray, landmarks: np.ndarray, unit: float) -> np.ndarray:
+    """What hair throws on face and neck; soft, and so made at a quarter of the size."""
+    face, small = np.zeros((SIZE // 4, SIZE // 4), np.uint8), (SIZE // 4, SIZE // 4)
+    hull = cv2.convexHull((landmarks[[*at.FACE_RING, *at.NECK]] / 4).astype(np.int32))
+    cv2.fillConvexPoly(face, hull, 255)
+    thrown = cv2.GaussianBlur(cv2.resize(ground, small, interpolation=cv2.INTER_AREA), (0, 0), 0.015 * unit)
+    on_face = cv2.GaussianBlur(face, (0, 0), 1.25).astype(np.float32) * np.float32(1 / 255)
+    return cv2.resize(thrown * on_face, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+
+
+def _shine(paths: np.ndarray, landmarks: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
+    """Light from above: a band of shine where the hair bends over the head, and shade below the chin."""
+    steep, seen = steepness(paths[:: max(1, len(paths) // 300)] / 4, SIZE // 4)
+    share = cv2.GaussianBlur(seen, (0, 0), 2)
+    upright = cv2.GaussianBlur(steep, (0, 0), 2) / np.maximum(share, np.float32(1e-3))
+    height = ((np.arange(1.5, SIZE, 4) - landmarks[[0, 1], 1].mean()) / unit)[:, None].astype(np.float32)
+    bent = np.exp(-(((upright - np.float32(0.7)) / np.float32(0.22)) ** 2) - ((height + 0.8) / 0.6) ** 2)
+    shine = np.float32(rng.uniform(0.1, 0.5)) * bent - np.float32(0.1) * smoothstep(height - 0.4)
+    return cv2.resize(shine.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
 
 
 def _fringe(landmarks: np.ndarray, outline: np.ndarray, unit: float, rng: np.random.Generator) -> Hung:
@@ -313,6 +311,6 @@ def _full_beard(
     tip = np.stack([np.sin(lean), np.cos(lean)], 1) * reach[:, None]
     curl = np.stack([rng.normal(0, 0.02, len(lean)), np.zeros(len(lean))], 1)[:, None] * unit
     paths = roots[:, None] + tip[:, None] * t + curl * np.sin(np.pi * t)
-    return _painted(
-        image, paths, rng.normal(-0.05, 0.22, len(paths)), colour, landmarks, unit, rng, under=0.5
-    )
+    tones, out = rng.normal(-0.05, 0.22, len(paths)), image.astype(np.float32)
+    _painted(out, paths, tones, colour, landmarks, unit, rng, under=0.5)
+    return out
