@@ -10,6 +10,7 @@ import numpy as np
 from . import points as at
 from .geometry import SIZE, push_pull, rescaled, smoothstep
 from .look import measure_look
+from .surface import away_from, fitted
 
 _QUARTER = SIZE // 4
 _RIM = 14.0  # pixels from the outline within which hair may have gaps
@@ -67,7 +68,6 @@ def _known_backdrop(small: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Surely backdrop, at a quarter of the size: what a surface explains, grown from the upper corners."""
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     ys, xs = np.mgrid[:_QUARTER, :_QUARTER].astype(np.float32) / _QUARTER - 0.5
-    terms = np.stack([xs**i * ys**j for i in range(4) for j in range(4 - i)], -1)
     head = np.zeros((_QUARTER, _QUARTER), np.uint8)
     ring = np.vstack([landmarks[list(at.FACE_RING)], landmarks[list(at.NECK)] + (0, 60)])
     cv2.fillConvexPoly(head, cv2.convexHull((ring / 4).astype(np.int32)), 1)
@@ -80,12 +80,8 @@ def _known_backdrop(small: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
             known = free & (np.abs(lab - middle) @ np.array([0.5, 2, 2], np.float32) < 16)
     sparse = np.zeros_like(known)
     sparse[::2, ::2] = True
-    for order in (3, 6, 10, 10):
-        use = known & sparse
-        low = np.array([i + j for i in range(4) for j in range(4 - i)]) <= {3: 1, 6: 2, 10: 3}[order]
-        basis = terms[..., low]
-        surface = basis @ np.linalg.lstsq(basis[use], lab[use], rcond=None)[0]
-        off = np.abs(lab - surface) @ np.array([1, 1.5, 1.5], np.float32)
+    for degree in (1, 2, 3, 3):
+        off = away_from(lab, fitted(lab, known & sparse, degree), np.array([1, 1.5, 1.5]))
         known = free & (off < 5)
         known = cv2.morphologyEx(known.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
     _, labels = cv2.connectedComponents(known.astype(np.uint8))

@@ -8,8 +8,10 @@ from scipy.ndimage import gaussian_filter1d, median_filter
 
 from .geometry import rescaled
 from .portraits import Face
+from .surface import away_from, fitted
 
 WORK = 256
+_UNLIKE = np.array([1.0, 2.0, 2.0])
 RAYS = np.radians(np.linspace(-205, 25, 56))
 
 
@@ -43,8 +45,6 @@ def silhouette(face: Face) -> np.ndarray:
 def _not_backdrop(image: np.ndarray) -> np.ndarray:
     """Where a smooth backdrop, fitted from the sides inwards, does not explain the picture."""
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
-    ys, xs = np.mgrid[:WORK, :WORK].astype(np.float32) / WORK - 0.5
-    terms = np.stack([xs**i * ys**j for i in range(4) for j in range(4 - i)], -1)
     known = np.zeros((WORK, WORK), bool)
     side, down = round(0.07 * WORK), round(0.5 * WORK)
     known[:down, :side] = known[:down, -side:] = True
@@ -53,11 +53,9 @@ def _not_backdrop(image: np.ndarray) -> np.ndarray:
     difference = np.zeros((WORK, WORK), np.float32)
     for _ in range(4):
         use = known & sparse
-        if use.sum() < terms.shape[-1] * 3:
+        if use.sum() < 30:
             break
-        basis = terms[use]
-        coefficients = np.linalg.lstsq(basis, lab[use], rcond=None)[0]
-        difference = (np.abs(lab - terms @ coefficients) * np.array([1, 2, 2], np.float32)).sum(-1)
+        difference = away_from(lab, fitted(lab, use), _UNLIKE)
         known = difference < 14
         known[round(0.78 * WORK) :] = False
     other = (difference > 22).astype(np.uint8)

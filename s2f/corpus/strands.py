@@ -42,7 +42,7 @@ def hairs(paths: np.ndarray, shades: np.ndarray, size: int, fine: int) -> tuple[
 @njit(cache=True)
 def _lay(paths: np.ndarray, shades: np.ndarray, tip: np.ndarray, canvas: np.ndarray) -> None:
     """The canvas is (x, y, 2): most hair hangs, and so runs along its memory."""
-    size = np.int32(len(canvas))
+    size = len(canvas)
     for n in range(len(paths)):
         shade = np.int32(shades[n])
         for k in range(paths.shape[1] - 1):
@@ -56,7 +56,7 @@ def _lay(paths: np.ndarray, shades: np.ndarray, tip: np.ndarray, canvas: np.ndar
                 x0, y0, x1, y1 = x1, y1, x0, y0
             slope = (x1 - x0) / (y1 - y0)
             steep = min(int(abs(slope) * _SLOPES), _SLOPES - 1)
-            first, last = int(-(-y0 // 8)), int(-(-y1 // 8))
+            first, last = (int(y0) + 7) >> 3, (int(y1) + 7) >> 3  # whole pixels from one point to the next
             for y in range(max(first, 0), min(last, size)):
                 at = int(np.floor(4 * (x0 + slope * (8 * y - y0)))) + 16  # in 32nds of a pixel
                 row, place = (at >> 5) - 1, at & 31
