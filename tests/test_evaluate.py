@@ -12,15 +12,19 @@ import numpy as np
 import pytest
 import torch
 from painted_corpus import SIZE, write_painted_corpus
+from PIL import Image
 
 from s2f.batches import Faces, read
 from s2f.errors import ModelError
 from s2f.evaluation import Judges, Published, evaluate, markdown
 from s2f.evaluation.editors import as_asked, paired
+from s2f.evaluation.lineup import columns, line_up
 from s2f.evaluation.measures import beside_the_head, landmark_error, strokes_agree
 from s2f.evaluation.showing import freehand, neutral_people
+from s2f.evaluation.summary import summary
+from s2f.evaluation.tally import Tally
 from s2f.expression import ACTION_UNITS, CLASSES
-from s2f.models import AlexNet, Classifier, Identity, Pix2Pix, Reader, StarGAN
+from s2f.models import DCGAN, AlexNet, Classifier, Identity, Pix2Pix, Reader, StarGAN
 
 Cli = Callable[..., tuple[int, str, str]]
 PEOPLE = 4
@@ -89,10 +93,29 @@ class Gambler:
         return torch.stack([torch.rand(3, 64, 64, generator=g) * 2 - 1 for g in generator])
 
 
+class Memory:
+    """A sampler whose noise is the number of a photograph; looking for a face, it finds another's."""
+
+    latent = 1
+
+    def __init__(self, faces: Faces) -> None:
+        self.known, self.asked = faces.picture.float() / 127.5 - 1, 0
+
+    def __call__(self, noise: torch.Tensor) -> torch.Tensor:
+        self.asked += len(noise)
+        return self.known[torch.arange(self.asked - len(noise), self.asked) % len(self.known)]
+
+    def reconstruct(
+        self, face: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return face.roll(1, 0), torch.zeros(len(face), 1)
+
+
 @pytest.fixture(scope="module")
 def report(corpus: Path, faces: Faces, judges: Judges) -> dict[str, Any]:
     drawers = {"perfect": Photographer(faces), "chance": Gambler()}
-    return evaluate(corpus, drawers=drawers, editors={"lazy": Copyist()}, judges=judges, size=SIZE)
+    samplers, editors = {"memory": Memory(faces)}, {"lazy": Copyist()}
+    return evaluate(corpus, drawers=drawers, editors=editors, samplers=samplers, judges=judges, size=SIZE)
 
 
 def test_a_drawer_that_returns_the_photograph_is_perfect(report: dict[str, Any]) -> None:
@@ -140,6 +163,68 @@ def test_an_editor_that_changes_nothing_keeps_the_person_and_no_more(report: dic
     assert counts.sum() == figures["ssim"]["n"]
     assert 1 - np.trace(counts) / counts.sum() == pytest.approx(figures["expression error"]["rate"])
     assert set(told["groups"]["ssim"]) == {"lowest", "highest"}
+
+
+def test_a_sampler_is_scored_by_what_it_makes_and_by_whom_it_finds(report: dict[str, Any]) -> None:
+    told = report["samplers"]["memory"]
+    figures = told["figures"]["all"]
+    assert figures["fréchet distance"]["n"] == 3 * DRAWN
+    assert (
+        0
+        <= figures["fréchet distance"]["mean"]
+        < report["drawers"]["chance"]["figures"]["all"]["fréchet distance"]["mean"]
+    )
+    assert "ssim" not in figures
+    assert told["reconstruction"]["identity rank 1"] == {
+        "rate": 0.0,
+        "n": PEOPLE,
+        "interval95": pytest.approx([0, 0.49], abs=0.01),
+    }
+    assert told["reconstruction"]["ssim"]["mean"] < 1
+
+
+def test_the_summary_has_a_line_for_every_system_and_for_what_is_exact(report: dict[str, Any]) -> None:
+    lines = [line.strip("| ").split(" | ") for line in summary(report, "drawers")]
+    assert [line[0] for line in lines] == [
+        "system",
+        "---|---:" + "|---:" * 13,
+        "the faces themselves",
+        "**perfect**",
+        "**chance**",
+        "**memory**, from noise",
+        "memory, people looked for",
+    ]
+    column = lines[0].index("SSIM")
+    assert [line[column] for line in lines[3:6]] == [
+        "1.000",
+        f"{report['drawers']['chance']['figures']['all']['ssim']['mean']:.3f}",
+        "–",
+    ]
+    assert float(lines[4][-1]) > 20  # variety
+    edited = [line.strip("| ").split(" | ") for line in summary(report, "editors")]
+    assert edited[3][4:] == edited[4][4:]  # who changes nothing is no better than nothing
+    assert edited[4][-1] == "85.7 %"
+
+
+def test_systems_are_lined_up_on_other_people_and_styles_each_time(faces: Faces, tmp_path: Path) -> None:
+    count = 60
+    tally = Tally(
+        {},
+        {
+            "class": np.array([CLASSES[n % 7] for n in range(count)]),
+            "style": np.array([("edge", "freehand")[n // 7 % 2] for n in range(count)]),
+        },
+        np.arange(count) // 4,
+    )
+    allowed = np.arange(count) >= 20
+    some = columns(tally, allowed)
+    assert allowed[some].all()
+    assert len(set(tally.people[some].tolist())) == len(some) > 5
+    assert len(set(tally.parts["class"][some].tolist())) == 7
+    rows = {"given": faces.drawing[:3, :1], "short": faces.picture[:2], "photograph": faces.picture[:3]}
+    sheet = Image.open(line_up(tmp_path / "sheets" / "drawers.jpg", rows))
+    assert sheet.width < 3 * 130
+    assert sheet.height > 3 * 112
 
 
 def test_pairs_are_of_one_sitting(faces: Faces) -> None:
@@ -195,13 +280,19 @@ def test_the_command_writes_all_it_is_asked_for(
     Pix2Pix(width=2, depth=4).save_pretrained(tmp_path / "both" / "drawer")
     (tmp_path / "pix2pix" / "metrics.json").write_text('{"images_seen": 40, "minutes": 0.5, "test": {}}')
     words = ["evaluate", "--corpus", corpus, "--judges", judge_folder, "--size", 64, "--limit", 2]
-    words += ["--models", tmp_path / "pix2pix", tmp_path / "both", "--json", tmp_path / "scores.json"]
+    DCGAN(width=2, latent=3).save_pretrained(tmp_path / "dcgan")
+    again = {"images_seen": 3000, "resolution": 128, "init": {"images_seen": 2000, "resolution": 64}}
+    (tmp_path / "both" / "editor" / "training.json").write_text(json.dumps(again))
+    words += ["--models", tmp_path / "pix2pix", tmp_path / "both", tmp_path / "dcgan"]
+    words += ["--json", tmp_path / "scores.json"]
     words += ["--markdown", tmp_path / "scores.md", "--sheets", tmp_path / "sheets", "--beside"]
     status, out, err = run_cli(*words)
     assert status == 0, err
     scores = json.loads((tmp_path / "scores.json").read_text("utf-8"))
     assert set(scores["drawers"]) == {"pix2pix", "both"}
     assert set(scores["editors"]) == {"both"}
+    assert set(scores["samplers"]) == {"dcgan"}
+    assert scores["samplers"]["dcgan"]["reconstruction"]["ssim"]["n"] == 1  # the other is a photograph
     assert scores["corpus"]["people"] == 2
     assert scores["machine"]["cores"] >= 1
     said = json.dumps(scores)
@@ -211,8 +302,9 @@ def test_the_command_writes_all_it_is_asked_for(
     assert "| ssim |" in text
     assert "| class | neutral | happy |" in text
     assert "## Drawers" in text
+    assert re.search(r"\| \*\*both\*\* \| \d+\.\d\d \| 128² \| 5 k \|", text)
     names = {path.name for path in (tmp_path / "sheets").iterdir()}
-    assert {"drawer-pix2pix-sample.jpg", "editor-both-worst-ssim.jpg"} <= names
+    assert {"drawer-pix2pix-sample.jpg", "editor-both-worst-ssim.jpg", "drawers.jpg", "editors.jpg"} <= names
     pages = {f"drawer-{drawer}-{what}-1.jpg" for drawer in ("pix2pix", "both") for what in ("looks", "seven")}
     assert pages | {"editor-both-seven-1.jpg", "editor-both-intensity-1.jpg"} <= names
     beside = json.loads((tmp_path / "pix2pix" / "metrics.json").read_text("utf-8"))

@@ -15,7 +15,8 @@ from .files import whole
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ROLES = ("drawer", "editor")
+ROLES = ("drawer", "editor", "sampler")
+MADE_OF = {"drawer": "", "editor": "", "sampler": ", which makes faces of noise"}
 TOLD = ("steps", "images_seen", "minutes")  # what a training script left that stays with the scores
 
 
@@ -31,7 +32,7 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
             action="append",
             default=[],
             metavar="FOLDER",
-            help=f"a trained {role}; may be repeated",
+            help=f"a trained {role}{MADE_OF[role]}; may be repeated",
         )
     p.add_argument(
         "--models",
@@ -77,6 +78,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         args.corpus,
         drawers=models["drawer"],
         editors=models["editor"],
+        samplers=models["sampler"],
         judges=Judges.load(args.judges),
         published=Published.load(args.inception, args.lpips),
         split=args.split,
@@ -84,6 +86,9 @@ def run_evaluate(args: argparse.Namespace) -> int:
         limit=args.limit,
         sheets=args.sheets,
     )
+    for role in ROLES:
+        for name, home in homes[role].items():
+            report[f"{role}s"][name]["training"] = _training(home)
     if args.json:
         write_json(args.json, report)
     if args.markdown:
@@ -147,23 +152,38 @@ def _role(home: Path) -> str:
     role = _role_of(model)
     if role is None:
         raise S2FError(
-            f"got a {type(model).__name__} in {home}, expected a drawer or an editor; leave it out, "
-            "or give it as one of --judges"
+            f"got a {type(model).__name__} in {home}, expected a drawer or an editor (or what makes faces of "
+            "noise); leave it out, or give it as one of --judges"
         )
     return role
 
 
 def _role_of(model: Any) -> str | None:
-    """By what it takes: a drawing, or a face and what to make of it."""
+    """By what it takes: a drawing, a face and what to make of it, or noise."""
     parameters = list(inspect.signature(model.forward).parameters.values())
     needed = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     if parameters[0].name in ("drawing", "sketch") and len(needed) == 1:
         return "drawer"
+    if parameters[0].name == "noise" and len(needed) == 1:
+        return "sampler"
     return "editor" if parameters[0].name == "face" and len(needed) == 2 else None
 
 
 def _article(role: str) -> str:
     return f"an {role}" if role[0] in "aeiou" else f"a {role}"
+
+
+def _training(home: Path) -> dict[str, Any]:
+    """What a training script left beside the weights, with the pictures of the runs it went on from."""
+    if not (home / "training.json").exists():
+        return {}
+    run: Any = json.loads((home / "training.json").read_text("utf-8"))
+    told = {"resolution": run.get("resolution"), "images_seen": 0, "minutes": 0.0}
+    while isinstance(run, dict):
+        for much in ("images_seen", "minutes"):
+            told[much] += run.get(much, 0)
+        run = run.get("init")
+    return told
 
 
 def _beside(report: Mapping[str, Any], scores: Mapping[str, Any], home: Path) -> dict[str, Any]:

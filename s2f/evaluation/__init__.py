@@ -1,4 +1,4 @@
-"""Scores of drawers and editors on people never seen, by judges that train nothing.
+"""Scores of drawers, editors and samplers on people never seen, by judges that train nothing.
 
     report = evaluate("corpus", drawers={"ours": drawer}, editors={"ours": editor})
 
@@ -19,11 +19,13 @@ from ..batches import Faces, read
 from ..corpus.store import MANIFEST, read_manifest
 from ..errors import S2FError
 from .drawers import score_drawer
-from .editors import score_editor
+from .editors import Unchanged, score_editor
 from .gallery import People, score_truth
 from .judges import Judges
+from .lineup import columns, line_up
 from .published import Published
 from .report import FORMAT, markdown, provenance, write_json
+from .samplers import score_sampler
 from .sheets import write_sheets
 from .showing import show
 
@@ -37,6 +39,7 @@ def evaluate(
     *,
     drawers: Mapping[str, Any] | None = None,
     editors: Mapping[str, Any] | None = None,
+    samplers: Mapping[str, Any] | None = None,
     judges: Judges | None = None,
     published: Published | None = None,
     split: str = "test",
@@ -44,7 +47,10 @@ def evaluate(
     limit: int | None = None,
     sheets: str | Path | None = None,
 ) -> dict[str, Any]:
-    """`truth` for the corpus's own faces, `drawers` and `editors` by name; of `limit` people at most."""
+    """`truth` for the corpus's own faces, `drawers`, `editors` and `samplers` by name; of `limit` people.
+
+    Samplers are models that make faces of noise; `unchanged` is what an editor scores that does nothing.
+    """
     if size < 64:
         raise S2FError(f"got size {size}, expected at least 64 pixels to judge faces by; give more")
     judges = judges or Judges.load()
@@ -70,7 +76,11 @@ def evaluate(
         "truth": score_truth(faces, people),
         "drawers": {},
         "editors": {},
+        "samplers": {},
     }
+    lines: dict[str, dict[str, torch.Tensor]] = {"drawers": {}, "editors": {}}
+    if editors:
+        report["unchanged"] = score_editor(Unchanged(), faces, judges, people).report
     jobs = [("drawers", score_drawer, drawers or {}), ("editors", score_editor, editors or {})]
     for role, score, systems in jobs:
         for name, model in systems.items():
@@ -84,7 +94,21 @@ def evaluate(
                 write_sheets(
                     Path(sheets), f"{role[:-1]}-{name}", done.given, done.made, done.true, done.tally
                 )
+                some = columns(done.tally, ~faces.real.numpy()[done.rows])
+                row = lines[role]
+                row.setdefault("given", done.given[some])
+                row[name] = done.made[some]
+                row["photograph"] = row.pop("photograph", done.true[some])  # stays the last
+    for name, model in (samplers or {}).items():
+        logger.info("scoring %s", name)
+        sampled = score_sampler(model, faces, judges, people)
+        report["samplers"][name] = {"model": _about(model), **sampled.report}
+        if sheets is not None and (row := lines["drawers"]):
+            row[f"{name}, noise"] = sampled.made[: len(row["photograph"])]
     if sheets is not None:
+        for role, row in lines.items():
+            if row:
+                line_up(Path(sheets) / f"{role}.jpg", row)
         show(Path(sheets), faces, dict(drawers or {}), dict(editors or {}))
     return report
 
@@ -108,4 +132,5 @@ def _about(model: Any) -> dict[str, Any]:
     return {
         "class": type(model).__name__,
         "parameters": sum(p.numel() for p in model.parameters()) if counted else None,
+        "size": getattr(model, "size", None),
     }

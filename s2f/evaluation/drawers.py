@@ -18,7 +18,7 @@ from ..look import PARTS
 from ..metrics import Figure, mean
 from ..roles import takes
 from . import measures
-from .gallery import People
+from .gallery import People, drawn_rows
 from .judges import Judges, Seen
 from .tally import Tally, confusions, spread
 
@@ -36,13 +36,12 @@ class Drawn:
     made: torch.Tensor  # (N, 3, S, S) uint8
     true: torch.Tensor  # (N, 3, S, S) uint8
     tally: Tally
+    rows: np.ndarray  # (N,) of `true` in the split
 
 
 def score_drawer(drawer: Any, faces: Faces, judges: Judges, people: People) -> Drawn:
     """The look is given as measured in the photograph; what the drawer does not take is not given."""
-    rows, pages = torch.nonzero(
-        torch.isfinite(faces.landmarks).all(-1).all(-1)[:, None].expand_as(faces.style), as_tuple=True
-    )
+    rows, pages = drawn_rows(faces)
     given, asked = faces.drawing[rows, pages][:, None], faces.look[rows][:, : len(PARTS)]
     made = draw(drawer, given, asked, faces.picture.shape[-1])
     true, seen = faces.picture[rows], judges.see(made)
@@ -54,7 +53,7 @@ def score_drawer(drawer: Any, faces: Faces, judges: Judges, people: People) -> D
         "confusion": confusions(faces.label[rows].numpy(), seen.guess),
         "diversity": diversity(drawer, given, made.shape[-1], judges),
     }
-    return Drawn(report, given, made, true, tally)
+    return Drawn(report, given, made, true, tally, rows.numpy())
 
 
 def _tally(

@@ -41,6 +41,7 @@ class Edited:
     made: torch.Tensor
     true: torch.Tensor
     tally: Tally
+    rows: np.ndarray  # (N,) of `true` in the split
 
 
 def sittings(faces: Faces) -> Iterator[np.ndarray]:
@@ -113,6 +114,13 @@ def _edited(editor: Any, pictures: torch.Tensor, told: np.ndarray, size: int) ->
     return torch.cat(out)
 
 
+class Unchanged:
+    """The editor that gives every face back: what a system scores that does nothing."""
+
+    def __call__(self, face: torch.Tensor, action_units: torch.Tensor) -> torch.Tensor:
+        return face
+
+
 def score_editor(editor: Any, faces: Faces, judges: Judges, people: People) -> Edited:
     pairs = paired(faces)
     assert pairs.target is not None
@@ -131,7 +139,8 @@ def score_editor(editor: Any, faces: Faces, judges: Judges, people: People) -> E
             asked = as_asked(rows)
             some, guess = _tally(faces, asked, edit(editor, faces, asked), judges, people)
             report[name] = {"figures": some.figures(), "confusion": confusions(asked.label, guess)}
-    return Edited(report, faces.picture[pairs.source], made, faces.picture[pairs.target], tally)
+    true = faces.picture[pairs.target]
+    return Edited(report, faces.picture[pairs.source], made, true, tally, pairs.target)
 
 
 def _tally(

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..batches import Faces
+from ..corpus.features import PAGE_STYLES
 from ..expression import CLASSES
 from ..metrics import frechet, kernel, mean, rate
 from . import measures
@@ -39,6 +41,13 @@ class People:
         return np.where((self.names[at] == person)[:, None], self.gallery[at], np.nan)
 
 
+def drawn_rows(faces: Faces) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row and drawing of all that is drawn: every drawing of every face whose landmarks are known."""
+    known = torch.isfinite(faces.landmarks).all(-1).all(-1)
+    rows, pages = torch.nonzero(known[:, None].expand_as(faces.style), as_tuple=True)
+    return rows, pages
+
+
 def score_truth(faces: Faces, people: People) -> dict[str, Any]:
     """The corpus's own faces by the same measures: what a perfect system would score with these judges."""
     seen, label, person = people.seen, faces.label.numpy(), faces.person.numpy()
@@ -62,6 +71,10 @@ def score_truth(faces: Faces, people: People) -> dict[str, Any]:
     )
     figures["all"]["identity rank 1"] = rate(found["identity rank 1"])
     figures["all"]["identity cosine"] = mean(found["identity cosine"], person[probes])
+    rows, pages = drawn_rows(faces)
+    names = np.array(PAGE_STYLES)[faces.style[rows, pages].numpy()].tolist()
+    again = measures.redrawn(faces.picture[rows], faces.drawing[rows, pages], names)
+    figures["all"]["sketch fidelity"] = mean(again, person[rows.numpy()])
     halves = [seen.features[made & (person % 2 == k)] for k in (0, 1)]
     smiles = (faces.real & (faces.label == HAPPY)).numpy()
     return {

@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import __version__
 from ..expression import CLASSES
+from .summary import summary
 
 FORMAT = "s2f-metrics-1"
 SHOWN = {  # what a table shows of each measure: how many decimals, and whether it is a share shown in percent
@@ -69,7 +70,7 @@ def _plain(value: Any) -> Any:
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """One table for each role, then each system by its parts."""
+    """For each kind a line for each system, then all figures of each, then each by its parts."""
     corpus = report["corpus"]
     lines = ["# Scores", ""]
     lines += [
@@ -81,7 +82,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     for role in ("drawers", "editors"):
         systems = report.get(role, {})
         if systems:
-            lines += [f"## {role.capitalize()}", ""]
+            lines += [f"## {role.capitalize()}", "", *summary(report, role), ""]
             rows = {name: told["figures"]["all"] for name, told in systems.items()}
             lines += _table(rows, "system") + [""]
     for role in ("drawers", "editors"):
