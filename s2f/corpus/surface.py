@@ -1,4 +1,4 @@
-"""A smooth backdrop as a cubic surface over the picture: fitted to what is surely backdrop, and held against it."""
+"""A smooth backdrop as a cubic surface: fitted to what is surely backdrop, and held against the picture."""
 
 from __future__ import annotations
 
