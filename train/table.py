@@ -17,8 +17,8 @@ import json
 import logging
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -27,8 +27,7 @@ HERE = Path(__file__).parent
 SAVED = 16  # checkpoints and contact sheets of a run
 
 
-@dataclass(frozen=True)
-class System:
+class System(NamedTuple):
     """A run: its kind, its script, and the flags in which it differs from the others'."""
 
     name: str
