@@ -236,6 +236,10 @@ def test_pairs_are_of_one_sitting(faces: Faces) -> None:
     assert into_neutral.sum() == PEOPLE
     assert (edits.label[into_neutral] == 0).all()
     assert np.array_equal(edits.units, faces.units[edits.target].numpy())
+    few = edits.of(["sad", "happy"])
+    assert sorted(set(few.label.tolist())) == [1, 2]
+    assert few.target is not None
+    assert len(few.source) == len(few.units) == len(few.labels) == len(few.target) == 2 * PEOPLE
     asked = as_asked(np.array([3, 5]))
     assert asked.source.tolist() == [3] * 7 + [5] * 7
     np.testing.assert_allclose(asked.labels.sum(1), 1)
@@ -278,19 +282,21 @@ def test_the_command_writes_all_it_is_asked_for(
     Pix2Pix(width=2, depth=4).save_pretrained(tmp_path / "pix2pix")
     StarGAN(width=2, blocks=1).save_pretrained(tmp_path / "both" / "editor")
     Pix2Pix(width=2, depth=4).save_pretrained(tmp_path / "both" / "drawer")
+    StarGAN(2, 2, 1, 1, ["happy", "sad"], 48).save_pretrained(tmp_path / "two")
     (tmp_path / "pix2pix" / "metrics.json").write_text('{"images_seen": 40, "minutes": 0.5, "test": {}}')
     words = ["evaluate", "--corpus", corpus, "--judges", judge_folder, "--size", 64, "--limit", 2]
     DCGAN(width=2, latent=3).save_pretrained(tmp_path / "dcgan")
     again = {"images_seen": 3000, "resolution": 128, "init": {"images_seen": 2000, "resolution": 64}}
     (tmp_path / "both" / "editor" / "training.json").write_text(json.dumps(again))
-    words += ["--models", tmp_path / "pix2pix", tmp_path / "both", tmp_path / "dcgan"]
+    words += ["--models", tmp_path / "pix2pix", tmp_path / "both", tmp_path / "dcgan", tmp_path / "two"]
     words += ["--json", tmp_path / "scores.json"]
     words += ["--markdown", tmp_path / "scores.md", "--sheets", tmp_path / "sheets", "--beside"]
     status, out, err = run_cli(*words)
     assert status == 0, err
     scores = json.loads((tmp_path / "scores.json").read_text("utf-8"))
     assert set(scores["drawers"]) == {"pix2pix", "both"}
-    assert set(scores["editors"]) == {"both"}
+    assert set(scores["editors"]) == {"both", "two"}
+    assert set(scores["editors"]["two"]["figures"]["by class"]) == {"happy", "sad"}
     assert set(scores["samplers"]) == {"dcgan"}
     assert scores["samplers"]["dcgan"]["reconstruction"]["ssim"]["n"] == 1  # the other is a photograph
     assert scores["corpus"]["people"] == 2
@@ -307,6 +313,8 @@ def test_the_command_writes_all_it_is_asked_for(
     assert {"drawer-pix2pix-sample.jpg", "editor-both-worst-ssim.jpg", "drawers.jpg", "editors.jpg"} <= names
     pages = {f"drawer-{drawer}-{what}-1.jpg" for drawer in ("pix2pix", "both") for what in ("looks", "seven")}
     assert pages | {"editor-both-seven-1.jpg", "editor-both-intensity-1.jpg"} <= names
+    assert "editor-two-sample.jpg" in names
+    assert "editor-two-seven-1.jpg" not in names
     beside = json.loads((tmp_path / "pix2pix" / "metrics.json").read_text("utf-8"))
     assert beside["training"] == {"images_seen": 40, "minutes": 0.5}
     assert beside["scores"]["figures"] == scores["drawers"]["pix2pix"]["figures"]

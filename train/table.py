@@ -61,6 +61,12 @@ SYSTEMS = (
     System("double-encoder", "editors", "double_encoder", "--width 16 --critic_width 16"),
     System("exprgan", "editors", "exprgan", "--width 32"),
     System("stargan-extended", "editors", "stargan_extended", f"--objective log {STAR}"),
+    System(
+        "stargan-48",
+        "editors",
+        "stargan",
+        f"--objective log {STAR} --resolution 48 --grey --classes angry happy sad surprised",
+    ),
     System("multilevel-16", "editors", "multilevel", f"{LEVELS} 16"),
     System("multilevel-32", "editors", "multilevel", f"{LEVELS} 32"),
 )

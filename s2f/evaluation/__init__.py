@@ -22,7 +22,7 @@ from .drawers import score_drawer
 from .editors import Unchanged, score_editor
 from .gallery import People, score_truth
 from .judges import Judges
-from .lineup import columns, line_up
+from .lineup import add_line, line_up
 from .published import Published
 from .report import FORMAT, markdown, provenance, write_json
 from .samplers import score_sampler
@@ -94,11 +94,7 @@ def evaluate(
                 write_sheets(
                     Path(sheets), f"{role[:-1]}-{name}", done.given, done.made, done.true, done.tally
                 )
-                some = columns(done.tally, ~faces.real.numpy()[done.rows])
-                row = lines[role]
-                row.setdefault("given", done.given[some])
-                row[name] = done.made[some]
-                row["photograph"] = row.pop("photograph", done.true[some])  # stays the last
+                add_line(lines[role], name, done, ~faces.real.numpy()[done.rows])
     for name, model in (samplers or {}).items():
         logger.info("scoring %s", name)
         sampled = score_sampler(model, faces, judges, people)

@@ -31,6 +31,12 @@ class Edits:
     labels: np.ndarray  # (N, 7) for editors that are told by class
     target: np.ndarray | None = None  # (N,) rows
 
+    def of(self, classes: Sequence[str] | None) -> Edits:
+        """Those that ask for one of these classes, of an editor that knows no others."""
+        kept = np.isin(self.label, [CLASSES.index(name) for name in classes or CLASSES])
+        target = None if self.target is None else self.target[kept]
+        return Edits(self.source[kept], self.label[kept], self.units[kept], self.labels[kept], target)
+
 
 @dataclass(frozen=True, eq=False)
 class Edited:
@@ -122,7 +128,8 @@ class Unchanged:
 
 
 def score_editor(editor: Any, faces: Faces, judges: Judges, people: People) -> Edited:
-    pairs = paired(faces)
+    known = getattr(editor, "classes", None)
+    pairs = paired(faces).of(known)
     assert pairs.target is not None
     made = edit(editor, faces, pairs)
     tally, guess = _tally(faces, pairs, made, judges, people)
@@ -136,7 +143,7 @@ def score_editor(editor: Any, faces: Faces, judges: Judges, people: People) -> E
     real = faces.real[neutral].numpy()
     for name, rows in (("as asked", neutral[~real]), ("as asked, real people", neutral[real])):
         if len(rows):
-            asked = as_asked(rows)
+            asked = as_asked(rows).of(known)
             some, guess = _tally(faces, asked, edit(editor, faces, asked), judges, people)
             report[name] = {"figures": some.figures(), "confusion": confusions(asked.label, guess)}
     true = faces.picture[pairs.target]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +34,15 @@ def columns(tally: Tally, allowed: np.ndarray) -> np.ndarray:
         if len(fresh):
             chosen.append(int(fresh[len(fresh) * turn // COLUMNS]))
     return np.array(chosen, int)
+
+
+def add_line(lines: dict[str, torch.Tensor], name: str, done: Any, allowed: np.ndarray) -> None:
+    """What a system made between what was given and the photographs; not of one that was given others."""
+    some = columns(done.tally, allowed)
+    given = lines.setdefault("given", done.given[some])
+    if torch.equal(given, done.given[some]):
+        lines[name] = done.made[some]
+        lines["photograph"] = lines.pop("photograph", done.true[some])  # stays the last
 
 
 def line_up(path: Path, rows: Mapping[str, torch.Tensor]) -> Path:

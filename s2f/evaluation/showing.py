@@ -36,9 +36,10 @@ Cell = tuple[torch.Tensor, str]  # (1 or 3, S, S) uint8, and what stands below i
 
 
 def show(folder: Path, faces: Faces, drawers: dict[str, Any], editors: dict[str, Any]) -> list[Path]:
-    """All pages of these systems; the whole way goes by the first editor."""
+    """All pages of these systems, save editors that lack a class; the whole way goes by the first."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
+    editors = {name: model for name, model in editors.items() if _knows_all(model)}
     by_hand = freehand(faces, DRAWINGS)
     editor = next(iter(editors.values()), None)
     for name, drawer in drawers.items():
@@ -56,6 +57,11 @@ def show(folder: Path, faces: Faces, drawers: dict[str, Any], editors: dict[str,
         cells = intensities(model, faces.picture[rows[:: max(1, len(rows) // SWEPT)][:SWEPT]])
         written += _pages(folder, f"editor-{name}-intensity", cells, 7, 84)
     return written
+
+
+def _knows_all(editor: Any) -> bool:
+    """Some have learned a few classes only, and these pages ask for seven."""
+    return len(getattr(editor, "classes", None) or CLASSES) == len(CLASSES)
 
 
 def freehand(faces: Faces, count: int) -> np.ndarray:
