@@ -37,10 +37,41 @@ def catmull_rom(points: np.ndarray, count: int) -> np.ndarray:
     return out
 
 
+@njit(cache=True)
+def height_at(line: np.ndarray, x: float) -> float:
+    """y of a line (n, 2) that runs from left to right, ends held."""
+    last = len(line) - 1
+    if x <= line[0, 0]:
+        return line[0, 1]
+    if x >= line[last, 0]:
+        return line[last, 1]
+    low, high = 0, last
+    while high - low > 1:
+        middle = (low + high) // 2
+        if line[middle, 0] <= x:
+            low = middle
+        else:
+            high = middle
+    slope = (line[high, 1] - line[low, 1]) / (line[high, 0] - line[low, 0])
+    return slope * (x - line[low, 0]) + line[low, 1]
+
+
+@njit(cache=True)
+def _heights(line: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    for k in range(len(x)):
+        out[k] = height_at(line, x[k])
+
+
+def smooth_line(points: np.ndarray) -> np.ndarray:
+    """The smooth line through a handful of points, fine enough to go straight from one to the next."""
+    return catmull_rom(points, 8 * len(points))
+
+
 def curve(points: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Smooth y(x) through points that run from left to right, ends held."""
-    line = catmull_rom(points, 8 * len(points))
-    return np.interp(x, line[:, 0], line[:, 1])
+    out = np.empty(len(x))
+    _heights(smooth_line(points), np.ascontiguousarray(x), out)
+    return out
 
 
 def push_pull(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

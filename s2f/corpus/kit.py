@@ -196,7 +196,9 @@ def _cut(raw: dict[str, np.ndarray], pack: Path) -> Kit:
         vertices=np.vstack(shapes_of).astype(np.float32),
         triangles=np.vstack(corners).astype(np.int32),
         part=np.concatenate(parts).astype(np.int8),
-        identity=raw["identity"][:, source] * raw["identity_scale"][:, None, None].astype(np.float32),
+        identity=np.ascontiguousarray(
+            raw["identity"][:, source] * raw["identity_scale"][:, None, None].astype(np.float32)
+        ),
         moves=np.stack([by_unit[unit][source] for unit in ACTION_UNITS]),
         landmarks68=new[raw["landmarks68"]],
         lower=follows[source],

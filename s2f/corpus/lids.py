@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numba import njit
 
 from .eyes import Eye
 from .fit import Person
-from .geometry import curve, rolled, sampled, smoothstep
+from .geometry import curve, height_at, rolled, sampled, smooth_line, smoothstep
 from .points import IRIS, LOWER_LID, UPPER_LID
 from .pose import Pose
 
@@ -28,34 +29,64 @@ def move_lids(
         [int(up[:, 0].min() - 0.1 * width), int(up[:, 0].max() + 0.1 * width) + 1], 0, person.size
     )
     y0, y1 = np.clip([int(up[:, 1].min() - 0.9 * width), int(low[:, 1].max()) + 4], 0, person.size)
-    ys, xs = np.mgrid[y0:y1, x0:x1].astype(np.float32)
-    box = back[y0:y1, x0:x1]
-    top, bottom = curve(up, xs[0]), curve(low, xs[0])
-    above, across = top - ys, box[..., 0].ravel()
-    old_top = curve(up0, across).reshape(ys.shape)
-    old_bottom = curve(low0, across).reshape(ys.shape)
-    from_corner = np.minimum(xs - up[:, 0].min(), up[:, 0].max() - xs) / width
-    ends, inner = smoothstep(from_corner / 0.06), smoothstep(from_corner / 0.1 + 0.8)
-    depth = np.maximum(old_top - box[..., 1], np.minimum(above, _LASH * width))
-    roots = 1 - smoothstep((above - 0.03 * width) / (0.16 * width))  # seen even where the brow hoods the lid
-    carried = old_top - (depth + roots * (above - depth))
-    box[..., 1] += inner * (above > -0.055 * width) * (carried - box[..., 1])
-    # where lids close, nothing of the photograph's eyeball may be seen between them
-    opening = _opening_at_rest(person, up, side, xs[0])
-    shut = smoothstep(1.25 - (bottom - top) / (0.5 * opening)) * ends
-    middle = np.minimum((top + bottom) / 2, bottom)
-    lids = np.where(
-        ys < middle,
-        np.minimum(box[..., 1], old_top + 0.05 * width),
-        np.maximum(box[..., 1], old_bottom + 0.02 * width),
-    )
-    box[..., 1] += shut * (np.abs(ys - middle) < 0.3 * width) * (lids - box[..., 1])
-    growth = np.gradient(box[..., 1], axis=0)
-    near = smoothstep((0.75 * width - (old_top - box[..., 1])) / (0.2 * width))
-    stretched = (
-        smoothstep((0.8 - growth) / 0.45) * near * ends * smoothstep((above - 0.1 * width) / (0.08 * width))
-    )
-    return cv2.GaussianBlur(stretched.astype(np.float32), (0, 0), 0.02 * width), x0, y0
+    x = np.arange(x0, x1, dtype=np.float64)
+    stretched = np.zeros((y1 - y0, x1 - x0), np.float32)
+    edges = np.stack([curve(up, x), curve(low, x), _opening_at_rest(person, up, side, x)])
+    across = np.array([x0, y0, up[:, 0].min(), up[:, 0].max(), width], np.float64)
+    _mend(back[y0:y1, x0:x1], edges, across, smooth_line(up0), smooth_line(low0), stretched)
+    return cv2.GaussianBlur(stretched, (0, 0), 0.02 * width), x0, y0
+
+
+@njit(cache=True)
+def _smooth(x: float) -> float:
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)
+
+
+@njit(cache=True)
+def _mend(
+    box: np.ndarray,
+    edges: np.ndarray,
+    across: np.ndarray,
+    old_upper: np.ndarray,
+    old_lower: np.ndarray,
+    stretched: np.ndarray,
+) -> None:
+    """`edges` (3, w): the lids' edges and how far they were apart; `across`: x0, y0, corners and width."""
+    x0, y0, first, last, width = across[0], across[1], across[2], across[3], across[4]
+    height, columns = stretched.shape
+    old_top = np.empty((height, columns))
+    for x in range(columns):
+        top, bottom, opening = edges[0, x], edges[1, x], edges[2, x]
+        from_corner = min(x0 + x - first, last - x0 - x) / width
+        inner, ends = _smooth(from_corner / 0.1 + 0.8), _smooth(from_corner / 0.06)
+        # where lids close, nothing of the photograph's eyeball may be seen between them
+        middle = min((top + bottom) / 2, bottom)
+        shut = _smooth(1.25 - (bottom - top) / (0.5 * opening)) * ends
+        for y in range(height):
+            above, came_from = top - (y0 + y), box[y, x, 1]
+            upper = height_at(old_upper, box[y, x, 0])
+            old_top[y, x] = upper
+            if above > -0.055 * width:
+                depth = max(upper - came_from, min(above, _LASH * width))
+                # seen even where the brow hoods the lid
+                roots = 1 - _smooth((above - 0.03 * width) / (0.16 * width))
+                came_from += inner * (upper - (depth + roots * (above - depth)) - came_from)
+            if shut > 0 and abs(y0 + y - middle) < 0.3 * width:
+                if y0 + y < middle:
+                    lid = min(came_from, upper + 0.05 * width)
+                else:
+                    lid = max(came_from, height_at(old_lower, box[y, x, 0]) + 0.02 * width)
+                came_from += shut * (lid - came_from)
+            box[y, x, 1] = came_from
+    for x in range(columns):
+        ends = _smooth(min(x0 + x - first, last - x0 - x) / width / 0.06)
+        for y in range(height):
+            before, after = max(y - 1, 0), min(y + 1, height - 1)
+            growth = (box[after, x, 1] - box[before, x, 1]) / max(after - before, 1)
+            near = _smooth((0.75 * width - (old_top[y, x] - box[y, x, 1])) / (0.2 * width))
+            bare = _smooth((edges[0, x] - (y0 + y) - 0.1 * width) / (0.08 * width))
+            stretched[y, x] = _smooth((0.8 - growth) / 0.45) * near * ends * bare
 
 
 def _opening_at_rest(person: Person, upper: np.ndarray, side: int, x: np.ndarray) -> np.ndarray:
@@ -121,36 +152,60 @@ def lay_eye(
     width = np.ptp(lids[:, 0])
     x0, y0 = np.maximum(np.floor(lids.min(0)).astype(int) - 3, 0)
     x1, y1 = np.minimum(np.ceil(lids.max(0)).astype(int) + 4, person.size)
-    ys, xs = np.mgrid[y0:y1, x0:x1].astype(np.float32)
-    top, bottom = curve(upper, xs[0]), curve(lower, xs[0])
-    inset, soft = 0.045 * width, 0.03 * width + 0.6
-    open_part = np.clip((ys - top - inset) / soft + 0.5, 0, 1) * np.clip(
-        (bottom - 0.4 * inset - ys) / soft + 0.5, 0, 1
-    )
-    ends = np.minimum(xs - upper[0, 0], upper[-1, 0] - xs) - 0.05 * width
-    open_part *= np.clip(ends / (0.1 * width), 0, 1)
-    open_part *= smoothstep(
-        (bottom - top - 0.04 * width) / (0.06 * width)
-    )  # nothing shows between closed lids
-    at_rest = rolled(np.stack([xs, ys], -1) - hop, -pose.roll, middle)
-    bx, by = at_rest[..., 0] - eye.x0, at_rest[..., 1] - eye.y0
-    if any(pose.gaze):  # slide the iris, leave the corners
-        away = ((at_rest - eye.centre - look) / (1.5 * eye.radius)) ** 2
-        fall = np.exp(-(away.sum(-1) ** 2))
-        bx, by = bx - look[0] * fall, by - look[1] * fall
-    ball = cv2.remap(
-        eye.texture,
-        bx.astype(np.float32),
-        by.astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    old_top, old_bottom = (
-        curve(rolled(lid, pose.roll, middle) + hop, xs[0]) for lid in (eye.upper, eye.lower)
-    )
-    raised = np.clip((old_top - top) / (0.12 * width), 0, 1)  # the lid's shade moves up with it
-    ball *= (1 - 0.38 * raised * np.exp(-np.maximum(ys - top - inset, 0) / (0.07 * width)))[..., None]
+    x = np.arange(x0, x1, dtype=np.float64)
+    top, bottom = curve(upper, x), curve(lower, x)
+    old_top, old_bottom = (curve(rolled(lid, pose.roll, middle) + hop, x) for lid in (eye.upper, eye.lower))
     stir = max(np.abs(old_top - top).max(), np.abs(old_bottom - bottom).max(), np.abs(look).max())
-    open_part *= min(stir / (0.03 * width), 1)  # lids at rest: the photograph already shows the eye
+    # lids at rest: the photograph already shows the eye
+    stirred = min(stir / (0.03 * width), 1)
+    where = np.empty((y1 - y0, x1 - x0, 2), np.float32)
+    shade, share = np.empty(where.shape[:2], np.float32), np.empty(where.shape[:2], np.float32)
+    angle = np.radians(-pose.roll)
+    turned = np.array([np.cos(angle), np.sin(angle), *hop, *middle, *eye.centre, *look, eye.radius])
+    across = np.array([x0, y0, upper[0, 0], upper[-1, 0], width], np.float64)
+    _look_up(np.stack([top, bottom, old_top]), across, turned, where, shade, share)
+    where -= np.array([eye.x0, eye.y0], np.float32)
+    ball = sampled(eye.texture, where) * shade[..., None]
+    share *= np.float32(stirred)
     box = image[y0:y1, x0:x1]
-    box += (ball - box) * open_part[..., None]
+    box += (ball - box) * share[..., None]
+
+
+@njit(cache=True)
+def _look_up(
+    edges: np.ndarray,
+    across: np.ndarray,
+    turned: np.ndarray,
+    where: np.ndarray,
+    shade: np.ndarray,
+    share: np.ndarray,
+) -> None:
+    """Per pixel of an eye's box: the place in the photograph it shows, its shade, and how open it is there.
+
+    `edges` (3, w): the lids now, and the upper one at rest; `turned`: the head's roll as cosine and sine, its
+    hop, what it rolls about, the iris's centre, its move and its radius.
+    """
+    x0, y0, first, last, width = across[0], across[1], across[2], across[3], across[4]
+    c, s, hop_x, hop_y, mx, my = turned[0], turned[1], turned[2], turned[3], turned[4], turned[5]
+    cx, cy, look_x, look_y, radius = turned[6], turned[7], turned[8], turned[9], turned[10]
+    inset, soft = 0.045 * width, 0.03 * width + 0.6
+    for x in range(where.shape[1]):
+        top, bottom = edges[0, x], edges[1, x]
+        ends = (min(x0 + x - first, last - x0 - x) - 0.05 * width) / (0.1 * width)
+        # nothing shows between closed lids
+        open_here = min(max(ends, 0.0), 1.0) * _smooth((bottom - top - 0.04 * width) / (0.06 * width))
+        raised = min(max((edges[2, x] - top) / (0.12 * width), 0.0), 1.0)
+        for y in range(where.shape[0]):
+            row = y0 + y
+            below = min(max((row - top - inset) / soft + 0.5, 0.0), 1.0)
+            share[y, x] = open_here * below * min(max((bottom - 0.4 * inset - row) / soft + 0.5, 0.0), 1.0)
+            # the lid's shade moves up with it
+            shade[y, x] = 1 - 0.38 * raised * np.exp(-max(row - top - inset, 0.0) / (0.07 * width))
+            dx, dy = x0 + x - hop_x - mx, row - hop_y - my
+            at_x, at_y = c * dx - s * dy + mx, s * dx + c * dy + my
+            if look_x != 0 or look_y != 0:  # slide the iris, leave the corners
+                away_x, away_y = (at_x - cx - look_x) / (1.5 * radius), (at_y - cy - look_y) / (1.5 * radius)
+                away = away_x * away_x + away_y * away_y
+                fall = np.exp(-away * away)
+                at_x, at_y = at_x - look_x * fall, at_y - look_y * fall
+            where[y, x, 0], where[y, x, 1] = at_x, at_y
