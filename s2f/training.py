@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +121,22 @@ def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
         mean.lerp_(whole.to(mean.dtype), 1 - decay)
     for kept, counted in zip(average.buffers(), model.buffers(), strict=True):
         kept.copy_(counted)
+
+
+@torch.no_grad()
+def settle(average: nn.Module, batches: Iterable[torch.Tensor]) -> None:
+    """Batch norms of averaged weights get statistics of their own: those of the last weights mislead them."""
+    norms = [m for m in average.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over all batches
+        norm.train()
+    for batch in batches:
+        average(batch)
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
+        norm.eval()
 
 
 def warm_cosine(

@@ -20,6 +20,7 @@ from s2f import SketchToFace, losses
 from s2f.errors import ModelError
 from s2f.models import MODELS, Diffusion, load_model
 from s2f.models.diffusion import noising
+from s2f.training import settle
 
 ROOT = Path(__file__).parents[1]
 RUNS = {
@@ -85,6 +86,19 @@ def test_contextual_kl_is_nothing_for_equals_and_grows_apart() -> None:
     near, far = (losses.contextual_kl(torch.lerp(true, true.flip(-1), k), true).item() for k in (0.1, 0.5))
     assert 0 < near < far
     assert losses.contextual_kl((true + 1) / 2 - 1, true).item() == pytest.approx(0, abs=1e-3)  # darker alone
+
+
+def test_batch_norms_of_averaged_weights_are_measured_anew() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.BatchNorm2d(3)).eval()
+    model[1].running_mean.fill_(5.0)  # of other weights
+    parts = [torch.randn(4, 1, 8, 8) for _ in range(3)]
+    settle(model, parts)
+    made = model(torch.cat(parts))
+    assert made.mean((0, 2, 3)).abs().max() < 1e-4
+    assert (made.std((0, 2, 3)) - 1).abs().max() < 0.01
+    assert not model[1].training
+    assert model[1].momentum == 0.1
 
 
 def test_dcgan_steps_resumes_and_looks_for_faces(mini_corpus: Path, tmp_path: Path) -> None:

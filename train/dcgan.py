@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
+from collections.abc import Iterator
 
 import torch
 from torch.nn import functional
@@ -32,10 +33,12 @@ from s2f.training import (
     report,
     resume,
     save_checkpoint,
+    settle,
     update_average,
 )
 
 SHOWN = 24
+SETTLED = 16  # batches of noise
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -49,6 +52,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     if args.resolution != 64:
         p.error(f"argument --resolution: got {args.resolution}, expected 64; this model makes no other")
     return args
+
+
+def noises(args: argparse.Namespace, device: torch.device) -> Iterator[torch.Tensor]:
+    """What the batch norms of the averaged weights are measured on."""
+    chance = torch.Generator().manual_seed(args.seed)
+    for _ in range(SETTLED):
+        yield torch.randn(args.train_batch_size, args.latent, generator=chance).to(device)
 
 
 @torch.no_grad()
@@ -122,9 +132,11 @@ def main(argv: list[str] | None = None) -> None:
         if step % args.checkpointing_steps == 0:
             save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
         if accelerator.is_main_process and (last or step % args.validation_steps == 0):
+            settle(average, noises(args, device))
             contact_sheet(args.output_dir, step, sheet(average, device), 8)
         bar.update()
     bar.close()
+    settle(average, noises(args, device))
     left = 0.0
     if accelerator.is_main_process:
         unseen = read(args.corpus, "validation", args.resolution, drawings=False)

@@ -6,7 +6,9 @@ With --objective l1 as the paper trains it: λ 100, the critic's loss halved, Ad
 pictures enlarged by an eighth and cropped back, half of them mirrored. With --objective contextual as in
 Facial Image Synthesis from Sketches based on Deep Learning Techniques (Pinvasee & Srisomboonchote): seven
 blocks down and seven up, four halvings in the critic, 0.2·L1 + 0.8·KL in place of the L1; what it does not
-say, here λ for the sum, is the paper's. Batch norms see the part of the batch that their process has.
+say, here λ for the sum, is the paper's. Batch norms see the part of the batch that their process has; those
+of the averaged weights, which are what is saved, are measured anew, since the statistics of the last weights
+turned their faces dark and faint.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -35,10 +38,12 @@ from s2f.training import (
     report,
     resume,
     save_checkpoint,
+    settle,
     update_average,
 )
 
 LAMBDA = 100.0
+SETTLED = 16  # batches that the batch norms of the averaged weights are measured on
 SHARE_L1, SHARE_KL = 0.2, 0.8  # of the contextual objective
 OBJECTIVES = {"l1": (8, 3), "contextual": (7, 4)}  # blocks each way, halvings in the critic
 
@@ -66,6 +71,13 @@ def lesson(faces: Faces, chosen: torch.Tensor, chance: torch.Generator) -> dict[
     flip = torch.rand(n, 1, 1, 1, generator=chance) < 0.5
     pair = torch.where(flip, pair.flip(-1), pair)
     return {"page": pair[:, :1], "face": pair[:, 1:]}
+
+
+def pages(faces: Faces, batch: int, device: torch.device) -> Iterator[torch.Tensor]:
+    """The same drawings every time, as they come to be drawn from."""
+    rows = torch.linspace(0, len(faces) - 1, min(SETTLED * batch, len(faces))).long()
+    for some in rows.split(batch):
+        yield to_float(faces.drawing[some, some % faces.drawing.shape[1]][:, None]).to(device)
 
 
 @torch.no_grad()
@@ -143,9 +155,11 @@ def main(argv: list[str] | None = None) -> None:
         if step % args.checkpointing_steps == 0:
             save_checkpoint(accelerator, args.output_dir, step, args.checkpoints_total_limit)
         if accelerator.is_main_process and (last or step % args.validation_steps == 0):
+            settle(average, pages(data, args.train_batch_size, device))
             contact_sheet(args.output_dir, step, sheet(average, shown, device), 6)
         bar.update()
     bar.close()
+    settle(average, pages(data, args.train_batch_size, device))
     finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 
