@@ -13,7 +13,7 @@ from miniature import MEAN
 from painted import Look, paint
 from PIL import Image
 
-from s2f.corpus.features import table
+from s2f.corpus.features import WORN, table
 from s2f.corpus.look import measure_look
 from s2f.expression import CLASSES, action_units, named
 from s2f.sketch import extract_array
@@ -77,6 +77,7 @@ def _row(
         "sources": {"host": who, "donors": [], "teeth": None},
         "landmarks": None if unknown else marks,
         "look": measure_look(image, marks),
+        "worn": None if real else dict.fromkeys(WORN, False),
         "gender": "woman",
         "ethnicity": ("east_asian", "white")[person % 2],
         "real": real,

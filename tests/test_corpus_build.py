@@ -296,6 +296,7 @@ def test_labels_are_in_their_ranges(corpus: Path) -> None:
             assert len(row["sketch"]) == len(row["sketch_style"]) >= 2
             assert list(row["look"]) == list(LOOK)
             assert all(len(colour) == 3 for colour in row["look"].values() if colour)
+            assert (row["worn"] is None) == row["real"]
             assert row["gender"]
             assert row["ethnicity"]
             if row["action_units"] is None:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hub_server import HubServer
@@ -18,11 +19,13 @@ from miniature import write_pack
 from PIL import Image
 
 from s2f.corpus.build import build
-from s2f.corpus.card import PICTURE, fill, template
-from s2f.corpus.features import COLUMNS, features
+from s2f.corpus.card import PICTURE, fill, template, text
+from s2f.corpus.examine import check_folder, describe
+from s2f.corpus.features import COLUMNS, WORN, features
 from s2f.corpus.load import load, push
 from s2f.corpus.plan import SPLITS, Recipe
 from s2f.corpus.sheet import KINDS, sheet, write_sheets
+from s2f.corpus.store import read_manifest
 from s2f.corpus.summary import read_rows, split_files, summarise
 from s2f.errors import CorpusError
 from s2f.expression import ACTION_UNITS, CLASSES
@@ -171,7 +174,7 @@ def test_the_card_says_what_the_corpus_holds(corpus: Path) -> None:
         for name in CLASSES:
             count = sum(CLASSES[row["expression"]] == name for row in rows)
             assert summary.classes[entry["name"]][name] == count
-    for table in (summary.classes, summary.groups, summary.styles):
+    for table in (summary.classes, summary.groups, summary.styles, summary.worn):
         for name in table["train"]:
             line = f"| {name} | " + " | ".join(str(table[split][name]) for split in SPLITS) + " |"
             assert line in card
@@ -189,6 +192,25 @@ def test_the_card_says_what_the_corpus_holds(corpus: Path) -> None:
     assert Image.open(corpus / PICTURE).width > 300
     assert not re.search(r"\{\{|\}\}", card)
     assert "data/train-*.parquet" in [entry["path"] for entry in front["configs"][0]["data_files"]]
+
+
+def test_a_corpus_that_does_not_say_what_is_worn_is_read(corpus: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(corpus, older)
+    for path in (older / "data").glob("*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns(["worn"]).replace_schema_metadata(None), path)
+    summary, manifest = summarise(older), read_manifest(older)
+    assert not any(summary.worn.values())
+    assert "Nobody noted it." in text(summary, manifest)
+    assert "glasses" not in describe(older, summary, manifest)
+    assert all(check.good for check in check_folder(older))
+    assert load(older, split="train").num_rows == summary.splits["train"]["rows"]
+    known = summarise(corpus)
+    assert dict(known.worn["train"]) == {
+        name: sum(bool(row["worn"] and row["worn"][name]) for row in read_rows(split_files(corpus)["train"]))
+        for name in WORN
+    }
+    assert "glasses" in describe(corpus, known, manifest)
 
 
 def test_a_template_and_its_values_must_agree() -> None:

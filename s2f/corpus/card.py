@@ -75,6 +75,7 @@ def text(summary: Summary, manifest: Mapping[str, Any], name: str = PLACEHOLDER)
         "class_table": _counts("class", summary.classes),
         "group_table": _counts("gender, ethnicity", summary.groups),
         "style_table": _counts("style", summary.styles),
+        "worn_table": _counts("worn", summary.worn) if any(summary.worn.values()) else "Nobody noted it.",
         "column_table": _table(("column", "what"), [(f"`{key}`", what) for key, what in COLUMNS.items()]),
         "unknown": "the hair colour of the bald"
         + ("; the smiling photographs' landmarks, action units, pose and intensity." if real else "."),

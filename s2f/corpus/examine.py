@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,9 @@ def describe(folder: Path, summary: Summary, manifest: Mapping[str, Any]) -> str
             f"photographed people, from {len(summary.sources[split])} source people; "
             f"{counts['bytes'] / 1e6:.1f} MB in {counts['files']} files"
         )
-        for tables in (summary.classes, summary.groups, summary.styles):
+        for tables in (summary.classes, summary.groups, summary.styles, summary.worn):
+            if not tables[split]:
+                continue
             lines.append("           " + ", ".join(f"{name} {n}" for name, n in tables[split].items()))
     return "\n".join(lines)
 
@@ -61,7 +63,19 @@ def check_folder(folder: str | Path) -> list[Check]:
         ]
         people = {row["identity"]: group_name(row["gender"], row["ethnicity"]) for row in rows}
         checks.append(_balance(f"{split}: groups of people", Counter(people.values()), 1))
+        checks += _worn(split, rows)
     return checks
+
+
+def _worn(split: str, rows: list[dict[str, Any]]) -> list[Check]:
+    """Who wears something wears it in all pictures; corpora of earlier versions do not say."""
+    given: dict[str, set[tuple[bool, ...]]] = defaultdict(set)
+    for row in rows:
+        if row.get("worn"):
+            given[row["identity"]].add(tuple(row["worn"].values()))
+    changing = sorted(name for name, kinds in given.items() if len(kinds) > 1)
+    found = f"{len(given)} people" if not changing else f"not {', '.join(changing[:8])}"
+    return [Check(f"{split}: people wear the same in all pictures", not changing, found)] if given else []
 
 
 def _invented(files: list[Path]) -> list[dict[str, Any]]:
@@ -69,7 +83,8 @@ def _invented(files: list[Path]) -> list[dict[str, Any]]:
     columns = ["expression", "sketch_style", "identity", "gender", "ethnicity", "real"]
     for path in files:
         with opened(path) as file:
-            rows += [row for row in file.read(columns=columns).to_pylist() if not row["real"]]
+            known = [*columns, *(name for name in ("worn",) if name in file.schema_arrow.names)]
+            rows += [row for row in file.read(columns=known).to_pylist() if not row["real"]]
     return rows
 
 

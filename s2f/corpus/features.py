@@ -23,6 +23,7 @@ POINTS = 189
 ARTIST = "artist"  # drawn by hand; only other people's sets have such pages
 PAGE_STYLES = (*STYLES, ARTIST)
 LOOK = ("skin", "hair", "eye", "lip")
+WORN = ("long_hair", "fringe", "beard", "glasses")
 COLUMNS: Mapping[str, str] = {
     "image": "the framed face, RGB: eyes level at 0.47 of the height and 0.24 of the width apart before the "
     "head turns",
@@ -40,6 +41,7 @@ COLUMNS: Mapping[str, str] = {
     "sources": "the photographed people behind it: host (hair, outline, ears), donors (inner face), teeth",
     "landmarks": f"{POINTS} points (x, y) in pixels of this image; pixel centres are whole numbers",
     "look": f"measured Lab colours of {', '.join(LOOK)}; hair is null for the bald",
+    "worn": f"what the person was given beside their own hair: {', '.join(WORN)}, each true or false",
     "gender": "as sampled, from what the source people said of themselves",
     "ethnicity": "as sampled, from what the source people said of themselves",
     "real": "true for the untouched neutral and smiling photographs",
@@ -66,6 +68,7 @@ def features() -> Features:
         sources={"host": text, "donors": List(text), "teeth": text},
         landmarks=Array2D((POINTS, 2), "float32"),
         look={name: List(number, length=3) for name in LOOK},
+        worn=dict.fromkeys(WORN, Value("bool")),
         gender=text,
         ethnicity=text,
         real=Value("bool"),

@@ -26,7 +26,7 @@ PEOPLE_PER_PART = 2
 SITTING = len(CLASSES)  # renders of a person in a row that share pose, light and camera
 FILE_BYTES = 400e6
 BYTES_PER_PIXEL = 0.65  # of a row, sketches and all; measured, only decides how many files there are
-FORMAT = "s2f-corpus-1"
+FORMAT = "s2f-corpus-2"
 
 _SEED_BITS, _PERSON_BITS, _RENDER_BITS = 20, 26, 14
 MAX_SEED, MAX_PEOPLE, MAX_RENDERS = 2**_SEED_BITS, 2**_PERSON_BITS, 2**_RENDER_BITS - 1

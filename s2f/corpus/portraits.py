@@ -37,6 +37,7 @@ class Face:
     mirrored: bool = False  # the host's picture is seen in a mirror
     outline: np.ndarray | None = None  # hair silhouette, where the picture's backdrop no longer tells it
     locks: tuple[np.ndarray, ...] = ()  # closed outlines of hair that it was given
+    worn: tuple[str, ...] = ()  # what else it was given: long hair, a fringe, a beard
 
     @property
     def group(self) -> str:

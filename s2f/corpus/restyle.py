@@ -68,7 +68,7 @@ def restyle(face: Face, rng: np.random.Generator) -> Face:
     image = cv2.scaleAdd(change, 255, image) + np.float32(0.5)
     worn = wear(image, face.landmarks, silhouette(face), parts.hair, face.gender, rng)
     image = np.clip(worn.image, 0, 255).astype(np.uint8)
-    return replace(face, image=image, outline=worn.outline, locks=worn.locks)
+    return replace(face, image=image, outline=worn.outline, locks=worn.locks, worn=worn.what)
 
 
 def _with_grain(backdrop: np.ndarray, rng: np.random.Generator) -> np.ndarray:

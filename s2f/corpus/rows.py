@@ -18,6 +18,7 @@ from ..sketch import EXTRACTED, extract_array
 from . import points as at
 from .acting import act, random_pose
 from .encode import encoded_page, encoded_rgb
+from .features import WORN
 from .fit import Person, fit
 from .freehand import View, draw
 from .geometry import rescaled, rolled, rotation
@@ -174,8 +175,14 @@ def make_row(stock: Stock, seed: int, known: Identity | None = None) -> dict[str
         "pose": {"yaw": shown.pose.yaw, "pitch": shown.pose.pitch, "roll": shown.pose.roll},
         "landmarks": landmarks.astype(np.float32),
         "look": measure_look(image, landmarks),
+        "worn": _worn(who),
         **_about(who.face, place, seed, who.teeth),
     }
+
+
+def _worn(who: Identity) -> dict[str, bool]:
+    given = (*who.face.worn, *(["glasses"] if who.glasses is not None else []))
+    return {name: name in given for name in WORN}
 
 
 def _streams(count: int, *seed: int) -> list[np.random.Generator]:
@@ -276,5 +283,6 @@ def _photographed(stock: Stock, place: Place, seed: int) -> dict[str, Any]:
         "expression": "happy" if smiling else "neutral",
         **(dict.fromkeys(known) if smiling else known),
         "look": measure_look(image, landmarks),
+        "worn": None,
         **_about(face, place, seed),
     }

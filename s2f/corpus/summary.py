@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CorpusError
 from ..expression import CLASSES
-from .features import PAGE_STYLES, SPLITS
+from .features import PAGE_STYLES, SPLITS, WORN
 
 if TYPE_CHECKING:
     import pyarrow
 
 _COLUMNS = ("sketch_style", "expression", "identity", "sources", "gender", "ethnicity", "real")
+_LATER = ("worn",)  # which corpora of earlier versions do not have
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Summary:
     classes: Mapping[str, Counter[str]]
     groups: Mapping[str, Counter[str]]
     styles: Mapping[str, Counter[str]]
+    worn: Mapping[str, Counter[str]]  # empty where nobody knows
     sources: Mapping[str, frozenset[str]]  # the photographed people behind a split
 
     @property
@@ -46,6 +48,7 @@ class Summary:
             "classes": {split: dict(counts) for split, counts in self.classes.items()},
             "groups": {split: dict(counts) for split, counts in self.groups.items()},
             "styles": {split: dict(counts) for split, counts in self.styles.items()},
+            "worn": {split: dict(counts) for split, counts in self.worn.items()},
             "source_people": {split: len(people) for split, people in self.sources.items()},
         }
 
@@ -106,12 +109,16 @@ def summarise(folder: str | Path) -> Summary:
     classes: dict[str, Counter[str]] = {}
     groups: dict[str, Counter[str]] = {}
     styles: dict[str, Counter[str]] = {}
+    worn: dict[str, Counter[str]] = {}
     sources: dict[str, frozenset[str]] = {}
     for split, files in split_files(folder).items():
         columns = _columns(files)
         classes[split] = _in_order(CLASSES, (CLASSES[k] for k in columns["expression"] if k is not None))
         drawn = [style for row in columns["sketch_style"] for style in row or ()]
         styles[split] = _in_order(PAGE_STYLES, (PAGE_STYLES[k] for k in drawn))
+        known_worn = [row for row in columns["worn"] if row]
+        given = (name for row in known_worn for name in WORN if row[name])
+        worn[split] = _in_order(WORN, given) if known_worn else Counter()
         pairs = zip(columns["gender"], columns["ethnicity"], strict=True)
         groups[split] = Counter(sorted(group_name(gender, ethnicity) for gender, ethnicity in pairs))
         known = [row for row in columns["sources"] if row]
@@ -130,7 +137,7 @@ def summarise(folder: str | Path) -> Summary:
             "files": len(files),
             "bytes": sum(path.stat().st_size for path in files),
         }
-    return Summary(splits, classes, groups, styles, sources)
+    return Summary(splits, classes, groups, styles, worn, sources)
 
 
 def group_name(gender: str | None, ethnicity: str | None) -> str:
@@ -139,7 +146,7 @@ def group_name(gender: str | None, ethnicity: str | None) -> str:
 
 
 def _columns(files: list[Path]) -> dict[str, list[Any]]:
-    out: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+    out: dict[str, list[Any]] = {name: [] for name in _COLUMNS + _LATER}
     for path in files:
         with opened(path) as file:
             missing = [name for name in _COLUMNS if name not in file.schema_arrow.names]
@@ -147,8 +154,9 @@ def _columns(files: list[Path]) -> dict[str, list[Any]]:
                 raise CorpusError(
                     f"got {path} without {', '.join(missing)}, expected a corpus made by s2f; build it again"
                 )
-            read: pyarrow.Table = file.read(columns=list(_COLUMNS))
-        for name in _COLUMNS:
+            later = [name for name in _LATER if name in file.schema_arrow.names]
+            read: pyarrow.Table = file.read(columns=[*_COLUMNS, *later])
+        for name in (*_COLUMNS, *later):
             out[name] += read[name].to_pylist()
     return out
 

@@ -44,6 +44,7 @@ class Worn:
     image: np.ndarray  # (512,512,3), as float32 or as it came
     outline: np.ndarray  # the hair's silhouette
     locks: tuple[np.ndarray, ...] = ()  # closed outlines of what hangs below the hairline
+    what: tuple[str, ...] = ()  # of "long_hair", "fringe" and "beard"
 
 
 def wear(
@@ -64,7 +65,7 @@ def wear(
     if long:
         return _long_hair(image, landmarks, outline, colour, chance)
     if beard:
-        return Worn(_full_beard(image, landmarks, colour, chance), outline)
+        return Worn(_full_beard(image, landmarks, colour, chance), outline, what=("beard",))
     return Worn(image, outline)
 
 
@@ -104,12 +105,13 @@ def _long_hair(
     grown = _voluminous(outline, landmarks, manner, unit)
     out, locks = image.astype(np.float32), []
     hung = [_curtain(landmarks, grown, manner, side, unit, rng) for side in (0, 1)]
-    if rng.random() < _FRINGE:
+    fringe = rng.random() < _FRINGE
+    if fringe:
         hung.append(_fringe(landmarks, grown, unit, rng))
     for paths, tones, below in hung:
         ground = _painted(out, paths, tones, colour, landmarks, unit, rng)
         locks += _traced(ground, below)
-    return Worn(out, grown, tuple(locks))
+    return Worn(out, grown, tuple(locks), ("long_hair", "fringe") if fringe else ("long_hair",))
 
 
 def _traced(ground: np.ndarray, below: float) -> list[np.ndarray]:

@@ -144,6 +144,7 @@ def _row(
         "sources": {"host": f"{name}:{sample.subject}", "donors": [], "teeth": None},
         "landmarks": None,
         "look": None,
+        "worn": None,
         "gender": sample.gender,
         "ethnicity": sample.ethnicity,
         "real": True,
