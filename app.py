@@ -43,12 +43,13 @@ def page(studio: Studio, keeping: Keeping, album: Callable[[Handlers], Album] | 
         parts.text(words.HERO)
         if studio.pipe.drawer is None:
             parts.text(words.NO_MODEL)
-        with gr.Tab("Draw"):
-            controls, save = draw_tab(desk)
-        with gr.Tab("Photo"):
-            photo_tab(desk)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Draw", id="draw"):
+                controls, save = draw_tab(desk)
+            with gr.Tab("Photo"):
+                photo_tab(desk)
         if album is not None:
-            gallery(demo, album(desk), controls, save)
+            gallery(demo, album(desk), tabs, controls, save)
         parts.text(words.notes(keeping.seconds, studio.facts("drawer", "editor").models))
         demo.unload(desk.leave)
     return demo
@@ -162,23 +163,23 @@ def feeling(names: list[str], first: str) -> tuple[gr.Dropdown, gr.Slider]:
     return name, intensity
 
 
-def gallery(demo: gr.Blocks, album: Album, controls: list[Any], save: gr.Button) -> None:
+def gallery(demo: gr.Blocks, album: Album, tabs: gr.Tabs, controls: list[Any], save: gr.Button) -> None:
     """Sign in, and the tab that opens with it."""
-    owner, chosen = gr.State(None), gr.State("")
-    with gr.Tab("My gallery", visible=False) as tab:
+    owner, chosen, sure = gr.State(None), gr.State(""), gr.Checkbox(False, visible=False)
+    with tabs, gr.Tab("My gallery", visible=False) as tab:
         with gr.Row():
             greeting = gr.Markdown()
-            leave = gr.Button("Sign out", size="sm", scale=0)
-        faces = parts.thumbs("Saved faces")
+            leave = gr.Button("Sign out", size="sm", scale=0, min_width=100)
+        faces = parts.thumbs("Saved faces", empty=words.NOTHING_SAVED)
         with gr.Row():
-            reopen = gr.Button("Reopen", variant="primary")
-            together = gr.Button("Download all together")
-            delete = gr.Button("Delete for good", variant="stop")
+            reopen = gr.Button("Reopen", variant="primary", min_width=120)
+            together = gr.Button("Download all together", min_width=120)
+            delete = gr.Button("Delete for good", variant="stop", min_width=120)
         word = gr.Markdown()
-        archive = gr.File(label="All your faces", interactive=False)
+        archive = gr.File(label="All your faces", interactive=False, visible=False)
     with gr.Accordion("Sign in to keep faces", open=False, elem_classes=["s2f-advanced"]) as door:
         gr.Markdown(words.SIGN_IN)
-        entered = [owner, door, tab, save, greeting, faces]
+        entered = [owner, door, tab, save, greeting, faces, chosen, word, archive]
         if album.accounts is None:
             gr.LoginButton()
             demo.load(album.recognise, None, entered, **QUIET)
@@ -196,13 +197,12 @@ def gallery(demo: gr.Blocks, album: Album, controls: list[Any], save: gr.Button)
             gr.on([enter.click, password.submit], album.sign_in, [name, password], entered, **QUIET).success(
                 lambda: "", None, password, **QUIET
             )
-    kept = controls[1:]
-    save.click(album.save, [owner, controls[0], *kept], [faces, word], **PRIVATE, **MODEL)
-    leave.click(album.sign_out, None, entered, **QUIET)
+    save.click(album.save, [owner, *controls], [faces, word], **PRIVATE, **MODEL)
+    leave.click(album.sign_out, None, [*entered, tabs], **QUIET)
     faces.select(album.choose, None, chosen, queue=False, **QUIET)
-    reopen.click(album.reopen, [owner, chosen], controls, **PRIVATE)
-    together.click(album.together, owner, archive, **PRIVATE)
-    delete.click(album.delete, [owner, chosen], [faces, word], js=words.JS_SURE, **PRIVATE)
+    reopen.click(album.reopen, [owner, chosen], [*controls, tabs], **PRIVATE)
+    together.click(album.together, owner, archive, show_progress_on=together, **PRIVATE)
+    delete.click(album.delete, [owner, chosen, sure], [faces, word, chosen], js=words.JS_SURE, **PRIVATE)
 
 
 def programs(calls: Endpoints) -> None:

@@ -181,7 +181,7 @@ def test_a_photograph_is_changed_in_place_and_compared(
     page = visit(browser, app)
     page.get_by_role("tab", name="Photo").click()
     page.screenshot(path=shots / "photo-empty.png", full_page=True)
-    page.get_by_label("Your photograph").locator("input[type=file]").set_input_files(tmp_path / "one.png")
+    page.get_by_label("File upload").set_input_files(tmp_path / "one.png")
     expect(page.get_by_text("Found one face.")).to_be_visible()
     expect(page.get_by_role("img", name="The photograph, its faces happy")).to_be_visible()
     page.get_by_role("button", name="Compare").click()
@@ -195,7 +195,7 @@ def test_a_photograph_is_changed_in_place_and_compared(
     assert set(found.facts.models) == {"editor"}
     page.get_by_role("button", name="Remove Image").click()
     expect(page.get_by_text("The photograph appears here")).to_be_visible()
-    page.get_by_label("Your photograph").locator("input[type=file]").set_input_files(tmp_path / "none.png")
+    page.get_by_label("File upload").set_input_files(tmp_path / "none.png")
     expect(page.get_by_text("no face was found")).to_be_visible()
     page.screenshot(path=shots / "photo-none.png", full_page=True)
     leave(page)

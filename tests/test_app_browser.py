@@ -73,6 +73,14 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(chosen) if chosen else tmp_path_factory.mktemp("shots")
 
 
+def sign_in(page: Page, name: str) -> None:
+    page.get_by_role("button", name="Sign in to keep faces").click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("tab", name="My gallery")).to_be_visible()
+
+
 def radio(page: Page, name: str) -> None:
     page.get_by_role("radiogroup", name="Expression").get_by_role("radio", name=name, exact=True).click()
 
@@ -295,11 +303,7 @@ def test_two_visitors_at_once_never_see_each_other(browser: Browser, app: str) -
 def test_saved_faces_are_their_owners_alone(browser: Browser, app: str, shots: Path) -> None:
     ada, bob, guest = (visit(browser, app) for _ in range(3))
     for page, name in ((ada, "ada"), (bob, "bob")):
-        page.get_by_role("button", name="Sign in").first.click()
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").last.click()
-        expect(page.get_by_role("tab", name="My gallery")).to_be_visible()
+        sign_in(page, name)
     expect(guest.get_by_role("tab", name="My gallery")).to_have_count(0)
     expect(guest.get_by_role("button", name="Save to my gallery")).to_have_count(0)
     ada.get_by_role("button", name=re.compile("Example drawing")).first.click()
@@ -320,14 +324,29 @@ def test_saved_faces_are_their_owners_alone(browser: Browser, app: str, shots: P
     expect(face_of(ada)).not_to_have_attribute("src", kept)
     ada.get_by_role("tab", name="My gallery").click()
     saved.first.click()
-    ada.get_by_role("button", name="Reopen").click()
-    ada.get_by_role("tab", name="Draw", exact=True).click()
+    ada.get_by_role("button", name="Reopen").click()  # which goes back to the page that it reopens
+    expect(face_of(ada)).to_be_visible()
     expect(face_of(ada)).to_have_accessible_name(re.compile("angry"))
-    # and deleted for good
-    ada.on("dialog", lambda dialog: dialog.accept())
+    # and deleted for good, once she is sure
     ada.get_by_role("tab", name="My gallery").click()
+    saved.first.click()
+    ada.once("dialog", lambda dialog: dialog.dismiss())
+    with ada.expect_response(re.compile("queue/(join|data)")):
+        ada.get_by_role("button", name="Delete for good").click()
+    ada.get_by_role("button", name="Download all").click()
+    expect(ada.get_by_text("s2f-gallery")).to_be_visible()
+    expect(saved).to_have_count(1)
+    ada.once("dialog", lambda dialog: dialog.accept())
     ada.get_by_role("button", name="Delete for good").click()
     expect(saved).to_have_count(0)
+    expect(ada.get_by_text("Nothing is kept yet")).to_be_visible()
+    # what she fetched is gone from the page before somebody else signs in on it
+    ada.get_by_role("button", name="Sign out").click()
+    expect(ada.get_by_role("tab", name="My gallery")).to_have_count(0)
+    sign_in(ada, "bob")
+    ada.get_by_role("tab", name="My gallery").click()
+    expect(ada.get_by_text("Nothing is kept yet")).to_be_visible()
+    expect(ada.get_by_text("s2f-gallery")).to_have_count(0)
     for page in (ada, bob, guest):
         leave(page)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -29,6 +30,9 @@ CONTROLS = (
     "strength",
 )
 
+# The face chosen, a word, the archive
+NOBODYS: tuple[Any, ...] = ("", "", gr.update(value=None, visible=False))
+
 
 class Album:
     """Save, list, reopen, download and delete, for one owner at a time."""
@@ -37,27 +41,32 @@ class Album:
         self.desk, self.keeping, self.gallery, self.accounts = desk, keeping, gallery, accounts
 
     @said
-    def sign_in(self, name: str, password: str) -> tuple[str, Any, Any, Any, str, Any]:
-        """(owner, sign-in form, gallery, save button, greeting, faces); a wrong word is one sentence."""
+    def sign_in(self, name: str, password: str) -> tuple[Any, ...]:
+        """(owner, sign-in form, gallery, save button, greeting, faces, and what the last one left behind)"""
         if self.accounts is None or not self.accounts.check(name, password):
             raise GalleryError(
                 "that name and password do not fit, or it was tried too often; wait, then try again"
             )
         return self._entered(self.accounts.owner(name), name)
 
-    def recognise(self, profile: gr.OAuthProfile | None) -> tuple[str | None, Any, Any, Any, str, Any]:
+    def recognise(self, profile: gr.OAuthProfile | None) -> tuple[Any, ...]:
         """Whoever Hugging Face says has signed in, if anyone."""
         if profile is None:
-            return self.sign_out()
+            return self._left()
         return self._entered(f"huggingface:{profile['sub']}", profile.name)
 
-    def sign_out(self) -> tuple[None, Any, Any, Any, str, Any]:
-        shut = gr.update(visible=False)
-        return None, gr.update(visible=True), shut, shut, "", None
+    def sign_out(self) -> tuple[Any, ...]:
+        """Nothing of the gallery stays on the page, whoever comes next."""
+        return *self._left(), gr.update(selected="draw")
 
-    def _entered(self, owner: str, name: str) -> tuple[str, Any, Any, Any, str, Any]:
-        open_ = gr.update(visible=True)
-        return owner, gr.update(visible=False), open_, open_, f"Signed in as **{name}**.", self.faces(owner)
+    def _left(self) -> tuple[Any, ...]:
+        shut = gr.update(visible=False)
+        return None, gr.update(visible=True), shut, shut, "", None, *NOBODYS
+
+    def _entered(self, owner: str, name: str) -> tuple[Any, ...]:
+        gr.Info("Now you can save faces to your gallery.", duration=5, title=f"Signed in as {escape(name)}")
+        open_, greeting = gr.update(visible=True), f"Signed in as **{name}**."
+        return owner, gr.update(visible=False), open_, open_, greeting, self.faces(owner), *NOBODYS
 
     def faces(self, owner: str | None) -> dict[str, str]:
         """What the list shows: when each face was saved, and its thumbnail."""
@@ -72,6 +81,7 @@ class Album:
         seen = self.desk.seen(wish, *(kept[name] for name in CONTROLS[4:]))
         picture = self.desk.studio.signed(seen.done.image, ".png", *seen.roles)
         self.gallery.save(_someone(owner), _drawing(wish.drawing), picture, kept)
+        gr.Info("It is in your gallery.", duration=3, title="Saved")
         return self.faces(owner), "Saved."
 
     def choose(self, event: gr.EventData) -> str:
@@ -82,17 +92,22 @@ class Album:
         """A saved face back onto the page: its drawing, then every control as it was."""
         saved = self.gallery.open(_someone(owner), self._id(owner, chosen))
         drawing = gr.update(value=data_url(png(saved.drawing), "image/png"), word="")
-        return (drawing, *(saved.entry.settings.get(name, _rest(name)) for name in CONTROLS))
+        settings = (saved.entry.settings.get(name, _rest(name)) for name in CONTROLS)
+        return drawing, *settings, gr.update(selected="draw")
 
     @said
-    def together(self, owner: str | None) -> str:
+    def together(self, owner: str | None) -> Any:
         """All faces in one archive."""
-        return str(self.keeping.put(self.gallery.zip(_someone(owner)), ".zip", "s2f-gallery"))
+        file = self.keeping.put(self.gallery.zip(_someone(owner)), ".zip", "s2f-gallery")
+        return gr.update(value=str(file), visible=True)
 
     @said
-    def delete(self, owner: str | None, chosen: str) -> tuple[dict[str, str], str]:
+    def delete(self, owner: str | None, chosen: str, sure: bool) -> tuple[Any, Any, Any]:
+        """For good, so the page asks once more; who then says no keeps the face."""
+        if not sure:
+            return gr.skip(), gr.skip(), gr.skip()
         self.gallery.delete(_someone(owner), self._id(owner, chosen))
-        return self.faces(owner), "Deleted for good."
+        return self.faces(owner), "Deleted for good.", ""
 
     def _id(self, owner: str | None, chosen: str) -> str:
         entries = self.gallery.list(owner) if owner else []

@@ -54,8 +54,10 @@ def face(title: str, empty: str, hint: str) -> gr.HTML:
     return part("face", value=None, title=title, empty=empty, hint=hint)
 
 
-def thumbs(title: str, names: tuple[str, ...] = (), chosen: str = "") -> gr.HTML:
-    return part("thumbs", value=None, title=title, names=list(names), chosen=chosen, of="", wanted="")
+def thumbs(title: str, names: tuple[str, ...] = (), empty: str = "") -> gr.HTML:
+    return part(
+        "thumbs", value=None, title=title, names=list(names), empty=empty, chosen="", of="", wanted=""
+    )
 
 
 def strip() -> gr.HTML:
@@ -117,6 +119,12 @@ def theme() -> gr.themes.Base:
         body_text_color_subdued="#5a6376",
         body_text_color_subdued_dark="#a9b1c3",
         button_primary_background_fill="#3b4cca",
+        button_primary_background_fill_hover="#3242b5",
+        button_primary_background_fill_dark="#9daaff",
+        button_primary_background_fill_hover_dark="#b4beff",
+        button_primary_text_color_dark="#10131c",
+        button_cancel_text_color="#a3262a",
+        button_cancel_text_color_dark="#ffb4af",
         slider_color="#3b4cca",
         slider_color_dark="#9daaff",
     )

@@ -1,7 +1,8 @@
-// A row of pictures to choose one of. props: title, names, chosen, of, wanted. value: {name: src}. Event: select.
+// A row of pictures to choose one of. props: title, names, empty, chosen, of, wanted. value: {name: src}. Event: select.
 // Pictures of another person than is wanted are faint until theirs come, and empty places are then awaited.
 const row = element.querySelector(".thumbs"), buttons = new Map();
-row.ariaLabel = props.title;
+const none = element.querySelector(".none");
+row.ariaLabel = props.title; none.textContent = props.empty;
 row.classList.toggle("strip", props.names.length > 0); // always the same: one row, on a telephone too
 
 function build(names) {
@@ -26,6 +27,7 @@ function wait() { row.classList.toggle("old", Boolean(props.wanted) && props.wan
 function show() {
   const pictures = props.value ?? {}, names = props.names.length ? props.names : Object.keys(pictures);
   const now = [...buttons].find(([, button]) => button.ariaChecked === "true")?.[0] ?? props.chosen;
+  none.hidden = names.length > 0 || !props.empty;
   if (names.join() !== [...buttons.keys()].join()) build(names);
   for (const [name, button] of buttons) {
     const source = pictures[name], picture = button.firstChild;
