@@ -42,9 +42,7 @@ def test_the_loss_of_structure_is_what_the_metric_measures(
     a, b = (torch.from_numpy(p).permute(2, 0, 1)[None].double() / 127.5 - 1 for p in (one, two))
     assert float(structure(a, b)) == pytest.approx(1 - ssim(one, two), abs=1e-4)
     assert float(structure(a, a)) == pytest.approx(0, abs=1e-6)
-    assert float(structure(a, b, torch.full((1, 1, 8, 8), 0.5))) == pytest.approx(
-        float(structure(a, b)) / 2
-    )
+    assert float(structure(a, b, torch.full((1, 1, 8, 8), 0.5))) == pytest.approx(float(structure(a, b)) / 2)
 
 
 def test_pictures_that_cannot_be_compared_are_refused(pictures: tuple[np.ndarray, np.ndarray]) -> None:

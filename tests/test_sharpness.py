@@ -21,6 +21,9 @@ def test_what_is_enlarged_averages_back_to_itself() -> None:
     assert (functional.avg_pool2d(doubled(x), 2) - x).abs().max() > 0.3  # smoothness alone does not
     even = torch.full((1, 1, 4, 4), 0.3)
     assert torch.allclose(enlarged(even), torch.full((1, 1, 8, 8), 0.3))
+    softer = functional.avg_pool2d(enlarged(x, 0.5), 2)
+    between = (functional.avg_pool2d(doubled(x), 2) + x) / 2
+    assert torch.allclose(softer, between, atol=1e-5)
 
 
 def test_grain_moves_the_texture_and_nothing_above_it() -> None:

@@ -59,17 +59,19 @@ class Drawer(nn.Module, HubMixin):
         parts: int = 6,
         aspects: int = 7,
         bank: int = 512,
+        regained: list[float] = [1.0, 1.0],  # noqa: B006  # by each level, of what a smooth enlargement loses
     ) -> None:
         super().__init__()
         sizes = [2 * GRID * 2**n for n in range(len(detail) + 1)]
-        small = min(blocks, parts, aspects - parts + 1, bank) < 1
+        small = min(blocks, parts, aspects - parts + 1, bank) < 1 or len(regained) < len(detail)
         if size not in sizes or min(*widths, *detail, condition) % 8 or small:
             raise ModelError(
                 f"got size={size}, widths={widths}, detail={detail}, condition={condition}, blocks={blocks}, "
-                f"parts={parts}, aspects={aspects}, bank={bank}, expected a size of {sizes}, widths that are "
-                "multiples of 8, no more parts than aspects, and the others ≥ 1; correct them"
+                f"parts={parts}, aspects={aspects}, bank={bank}, regained={regained}, expected a size of "
+                f"{sizes}, widths that are multiples of 8, no more parts than aspects, a share regained for "
+                "each level, and the others ≥ 1; correct them"
             )
-        self.size, self.aspects = size, aspects
+        self.size, self.aspects, self.regained = size, aspects, regained
         self.ask = nn.Sequential(
             nn.Linear(4 * aspects + 1, condition), nn.SiLU(), nn.Linear(condition, condition)
         )
@@ -122,7 +124,7 @@ class Drawer(nn.Module, HubMixin):
         grain = self.grain.to(drawing).expand(len(drawing), -1, -1, -1)
         if moved is not None:
             grain = torch.stack([g.roll(w, (1, 2)) for g, w in zip(grain, moved.tolist(), strict=True)])
-        for step in self.detail:
+        for step, share in zip(self.detail, self.regained, strict=False):
             if made[-1].shape[-1] >= size:
                 break
             side = 2 * made[-1].shape[-1]
@@ -130,7 +132,7 @@ class Drawer(nn.Module, HubMixin):
             page = torch.cat([sized(drawing, side), grain.repeat(1, 1, tiles, tiles)], 1)
             seen = functional.pixel_unshuffle(page, 2)  # (N, 8, side / 2, side / 2)
             x, more = step(x, seen, asked)
-            made.append(enlarged(made[-1]) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
+            made.append(enlarged(made[-1], share) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
         return [torch.tanh(m) for m in made]
 
     def _colours(self, look: torch.Tensor) -> torch.Tensor:

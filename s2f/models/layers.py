@@ -95,11 +95,14 @@ def doubled(x: torch.Tensor) -> torch.Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def enlarged(x: torch.Tensor) -> torch.Tensor:
-    """Doubled so that it averages back to what it was: a smooth enlargement alone loses the finest detail."""
+def enlarged(x: torch.Tensor, regained: float = 1.0) -> torch.Tensor:
+    """Doubled so that it averages back to what it was: a smooth enlargement alone loses the finest detail.
+
+    With less than 1 of what was lost `regained` it averages back to something softer.
+    """
     smooth = doubled(x)
     lost = x - functional.avg_pool2d(smooth, 2)
-    return smooth + functional.interpolate(lost, scale_factor=2.0, mode="nearest")
+    return smooth + regained * functional.interpolate(lost, scale_factor=2.0, mode="nearest")
 
 
 def sized(x: torch.Tensor, size: int) -> torch.Tensor:
