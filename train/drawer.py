@@ -58,6 +58,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="the level of --resolution alone; the rest stays as in --init",
     )
+    p.add_argument(
+        "--regained",
+        type=float,
+        nargs="+",
+        help="with --init: of what a smooth enlargement loses, how much each level gets back",
+    )
     p.add_argument("--freehand", type=float, default=0.6, help="share of drawings by hand")
     p.set_defaults(resolution=256, train_batch_size=8, max_train_steps=6000, ema_decay=0.998)
     p.set_defaults(learning_rate=6e-4)
@@ -176,6 +182,15 @@ def sheet(model: Drawer, faces: Faces, resolution: int, device: torch.device) ->
     return [row.cpu() for row in rows]
 
 
+def taken_up(init: str, regained: list[float] | None) -> Drawer:
+    trained = Drawer.from_pretrained(init)
+    if regained is None:
+        return trained
+    drawer = Drawer(**{**trained.config, "regained": regained})
+    drawer.load_state_dict(trained.state_dict())
+    return drawer
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     # below its full size the drawer's finest levels rest
@@ -185,7 +200,7 @@ def main(argv: list[str] | None = None) -> None:
     looked_at = read(args.corpus, "validation", args.resolution)
     looked_at = looked_at.where(torch.linspace(0, len(looked_at) - 1, 12).long())
 
-    plain = Drawer.from_pretrained(args.init) if args.init else Drawer(args.size, args.widths)
+    plain = taken_up(args.init, args.regained) if args.init else Drawer(args.size, args.widths)
     whole = data.look[data.look.isfinite().flatten(1).all(1)]
     if not len(whole):
         raise TrainingError(
