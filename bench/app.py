@@ -5,6 +5,8 @@
 A page is served in its own process with `--threads` threads; its cold start lasts until the first face.
 Then each visitor sends drawings that differ in one line, as strokes do, so that no answer comes from memory.
 Times are those of the client, from sending to having: upload, queue, model, signature and download included.
+Beside them stands how long the server computed for one answer ("processor", on Linux), which tells how
+much of a time is the page's and how much other work on the same machine.
 """
 
 from __future__ import annotations
@@ -58,21 +60,41 @@ def measured(folder: Path, args: argparse.Namespace) -> dict[str, dict[str, floa
     server = serve(folder, args)
     try:
         client = connect(f"http://127.0.0.1:{args.port}", folder, server)
-        seen: dict[str, dict[str, float]] = {"start to page": {"once": time.perf_counter() - started}}
+        seen = {"start to page": once(started, server)}
         face = draw(client, strokes(folder, 0))
-        seen["start to first face"] = {"once": time.perf_counter() - started}
+        seen["start to first face"] = once(started, server)
         for count in args.visitors:
+            before = computed(server)
             seen[f"stroke to face, {count} at once"] = crowd(client, folder, count, args.rounds)
+            seen[f"stroke to face, {count} at once"] |= each(computed(server), before, count * args.rounds)
+        before = computed(server)
         seen["strip of seven"] = spread(
             [
                 timed(lambda: client.predict(handle_file(face), 1.0, api_name="/strip"))
                 for _ in range(args.rounds)
             ]
-        )
+        ) | each(computed(server), before, args.rounds)
         return seen
     finally:
         server.terminate()
         server.wait(30)
+
+
+def computed(server: subprocess.Popen[bytes]) -> float | None:
+    """Seconds that the server's threads have spent on a processor; unknown where there is no /proc."""
+    try:
+        fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def once(started: float, server: subprocess.Popen[bytes]) -> dict[str, float]:
+    return {"once": time.perf_counter() - started} | each(computed(server), 0.0, 1)
+
+
+def each(now: float | None, before: float | None, count: int) -> dict[str, float]:
+    return {} if now is None or before is None else {"processor": (now - before) / count}
 
 
 def serve(folder: Path, args: argparse.Namespace) -> subprocess.Popen[bytes]:

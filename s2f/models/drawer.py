@@ -83,7 +83,7 @@ class Drawer(nn.Module, HubMixin):
             Detail(a, 8, b, 3, condition) for a, b in zip(inputs, detail, strict=False)
         )
         self.register_buffer("bank", torch.zeros(bank, aspects, 3))
-        self.register_buffer("grain", torch.randn(1, TILE, TILE))
+        self.register_buffer("grain", torch.empty(1, TILE, TILE).normal_())
 
     def forward(
         self,

@@ -61,7 +61,7 @@ class Album:
 
     def _left(self) -> tuple[Any, ...]:
         shut = gr.update(visible=False)
-        return None, gr.update(visible=True), shut, shut, "", None, *NOBODYS
+        return None, gr.update(visible=True, open=False), shut, shut, "", None, *NOBODYS
 
     def _entered(self, owner: str, name: str) -> tuple[Any, ...]:
         gr.Info("Now you can save faces to your gallery.", duration=5, title=f"Signed in as {escape(name)}")
