@@ -388,3 +388,36 @@ def test_speed() -> None:
         for seed in range(20):
             freehand(view, np.random.default_rng(seed), size=size)
         print(f"{size}: {(time.process_time() - start) / 20 * 1e3:.1f} ms")
+
+
+def test_some_who_cannot_draw_make_a_sign_of_a_face() -> None:
+    manners = [draw(face(), np.random.default_rng(s), size=64, skill=0.0).ways["manner"] for s in range(60)]
+    assert 5 < manners.count("sign") < 30
+    signs = [
+        draw(face(), np.random.default_rng(s), size=256, skill=0.0)
+        for s, m in enumerate(manners)
+        if m == "sign"
+    ]
+    for sign in signs:
+        assert has(sign, "eye0") + has(sign, "eye1") + has(sign, "mouth") >= 2
+        assert not has(sign, "ear0")
+    good = [draw(face(), np.random.default_rng(s), size=64, skill=0.8).ways["manner"] for s in range(30)]
+    assert set(good) == {"face"}
+
+
+def test_long_hair_is_mostly_drawn_in_one() -> None:
+    ears = [MEAN[ids].mean(0) for ids in (range(115, 120), range(120, 125))]
+    box = np.array([(-45, -70), (0, -75), (45, -70), (45, 50), (45, 170), (0, 175), (-45, 170), (-45, 50)])
+    long = replace(face(), locks=tuple(at + box for at in ears))
+
+    def in_one(view: View, seed: int) -> bool:
+        """Whether one line goes over the crown and down past the jaw."""
+        lines = [
+            line
+            for part, line in draw(view, np.random.default_rng(seed), skill=0.9).strokes
+            if part == "hair"
+        ]
+        return any(line[:, 1].min() < MEAN[139, 1] and line[:, 1].max() > MEAN[126, 1] for line in lines)
+
+    assert sum(in_one(long, seed) for seed in range(20)) > 5
+    assert not any(in_one(face(), seed) for seed in range(20))

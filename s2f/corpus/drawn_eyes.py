@@ -65,8 +65,15 @@ def eyes(hand: Hand, sitter: Sitter) -> None:
             }.get(kind, _big_eye if kind == "anime" else _scribbled_eye)(hand, sitter.lm, k, kind, how)
         if how["bag"] < 0.04 + 0.08 * hand.skill:
             hand.line(sitter.lm[BAG[k]], width=0.8)
-        if sitter.glasses:
-            _glasses(hand, sitter, k, how["heavy"])
+    glasses(hand, sitter)
+
+
+def glasses(hand: Hand, sitter: Sitter) -> None:
+    """Drawn where they are worn."""
+    if sitter.glasses:
+        form = hand.rng.random()
+        for k in (0, 1):
+            _glasses(hand, sitter, k, form)
 
 
 def _opening(lm: np.ndarray, k: int) -> float:
@@ -158,11 +165,13 @@ def _big_eye(hand: Hand, lm: np.ndarray, k: int, kind: str, how: Mapping[str, fl
     up, low = lm[UPPER[k]], lm[LOWER[k]]
     centre, radius, top, bottom = _iris(lm, k)
     middle = np.array([centre[0], (top + bottom) / 2])
-    stretch = np.array([1.05, 1.3])
+    grown = 1 + 0.7 * max(0.0, how["bag"] - 0.4)  # from a little too large to those of Japanese comics
+    stretch = np.array([1.05, 1.3]) * np.array([grown**0.5, grown])
+    radius *= grown**0.6
     up, low = middle + (up - middle) * stretch, middle + (low - middle) * stretch
     hand.line(up, width=2.2, care=0.4)
     hand.line(low[1:4], width=0.9, care=0.4)
-    tall = max(0.62 * (bottom - top), 0.4 * radius)
+    tall = max(0.62 * (bottom - top) * grown, 0.4 * radius)
     iris = ellipse(middle, radius * 1.05, tall, 12)
     lights = [ellipse(middle + (-0.35 * radius, -0.4 * tall), 0.3 * radius, 0.26 * tall, 7)]
     if how["highlight"] < 0.6:
@@ -223,7 +232,7 @@ def _arched_eye(hand: Hand, lm: np.ndarray, k: int) -> None:
 
 
 def _glasses(hand: Hand, sitter: Sitter, k: int, form: float) -> None:
-    lm, unit, here = sitter.lm, sitter.unit, hand.part
+    lm, unit = sitter.lm, sitter.unit
     hand.part = "glasses"
     middle = lm[UPPER[k] + LOWER[k]].mean(0) + (0, 0.03 * unit)
     rx, ry = 0.36 * unit, (0.33 if form < 0.5 else 0.26) * unit
@@ -244,7 +253,6 @@ def _glasses(hand: Hand, sitter: Sitter, k: int, form: float) -> None:
         hand.line(
             np.array([middle - (rx, 0), (middle + other) / 2 - (0, 0.06 * unit), other + (rx, 0)]), care=0.4
         )
-    hand.part = here
 
 
 def brows(hand: Hand, sitter: Sitter) -> None:

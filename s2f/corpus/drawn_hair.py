@@ -6,6 +6,7 @@ the ear on the left of the picture to the other, 0-1, t from the hairline (0) to
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from .drawn_shapes import JAW, LIP_BOTTOM, LIP_TOP, Sitter, along, choose, joined, zigzag
@@ -49,6 +50,10 @@ def hair(hand: Hand, sitter: Sitter) -> None:
         return
     ring = np.concatenate([sitter.crown, sitter.lm[HAIRLINE][::-1]])
     line, tone = rng.random(), 1.0
+    whole = _in_one(sitter, ring) if kind != "spiky" and rng.random() < 0.7 else None
+    if whole is not None:
+        _mane(hand, sitter, whole, kind)
+        return
     if kind == "spiky":
         _spikes(hand, sitter)
     elif kind not in ("scribble", "curls", "short") or line < 0.82:
@@ -78,6 +83,52 @@ def hair(hand: Hand, sitter: Sitter) -> None:
             hand.lines(zigzag(ring, turn, rng.uniform(5, 10), rng), 0.7)
     for lock in sitter.locks:
         _lock(hand, sitter, lock, kind, tone)
+
+
+def _in_one(sitter: Sitter, ring: np.ndarray) -> np.ndarray | None:
+    """One outline round the hair of the head and what hangs from it; None where nothing long hangs."""
+    areas = [ring, *(lock for lock in sitter.locks if len(lock) > 4)]
+    sizes = [cv2.contourArea(lock.astype(np.float32)) for lock in areas[1:]]
+    if max(sizes, default=0.0) < 0.35 * sitter.unit**2:
+        return None
+    page = np.zeros((256, 256), np.uint8)
+    for area in areas:
+        cv2.fillPoly(page, [np.round((area + 0.5) * 4 - 4).astype(np.int32)], 1, cv2.LINE_8, 3)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+    rings, _ = cv2.findContours(
+        cv2.morphologyEx(page, cv2.MORPH_CLOSE, kernel), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    if sum(cv2.contourArea(edge) > 0.03 * sitter.unit**2 for edge in rings) > 1:
+        return None  # it hangs from somewhere else
+    edge = max(rings, key=len)[:, 0].astype(float) * 2 + 0.5
+    return edge[:: max(2, len(edge) // 70)]
+
+
+def _mane(hand: Hand, sitter: Sitter, whole: np.ndarray, kind: str) -> None:
+    """Long hair drawn as one: a blob, a scribble, or an outline with what lies in it."""
+    rng = hand.rng
+    if kind in ("solid", "short"):
+        hand.fill(whole, tone=float(rng.choice([1, 1, 0.8, 0.55])))
+        if rng.random() < 0.6:
+            hand.line(whole, closed=True)
+        return
+    if kind == "scribble":
+        _scribble(hand, whole, rng)
+        if rng.random() < 0.5:
+            return
+    hand.line(whole, closed=True, care=0.2)
+    if kind == "cross":
+        for turn in np.cumsum(rng.uniform(0.7, 1.4, 2)):
+            hand.lines(zigzag(whole, turn, rng.uniform(6, 12), rng), 0.7)
+    elif kind == "curls":
+        _curls(hand, sitter)
+    elif kind in ("few", "many"):
+        gap = rng.uniform(6, 12) if kind == "many" else rng.uniform(16, 34)
+        for lock in sitter.locks:
+            for a, b in zigzag(lock, 1.57 + rng.normal(0, 0.06), gap, rng):
+                sway = rng.normal(0, 3, 2)
+                hand.line(np.array([a, a * 0.6 + b * 0.4 + sway, a * 0.3 + b * 0.7 - sway, b]), width=0.8)
+        hand.lines(_strands(sitter, rng, int(rng.integers(3, 9 if kind == "few" else 40))), 0.8)
 
 
 def _silhouette(hand: Hand, sitter: Sitter) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..errors import CorpusError
-from . import drawn_eyes, drawn_features, drawn_hair, drawn_marks
+from . import drawn_eyes, drawn_features, drawn_hair, drawn_marks, drawn_signs
 from .drawn_shapes import BROW, BROW_LOW, CREASE, JAW, LOWER, RING, SLIT_LOW, SLIT_UP, UPPER, Sitter
 from .drawn_sight import Sight, look
 from .hand import PAGE, Hand
@@ -31,6 +31,25 @@ _LID_PAIRS = ([19, 20, 21, 26, 25, 24], [28, 29, 30, 33, 32, 31])
 # what a caricaturist compares with: widths of eye, nose, mouth and jaw in eye distances
 _USUAL = {"eye": 0.43, "nose": 0.57, "mouth": 0.8, "jaw": 1.3}
 _USUAL_SLOPE, _USUAL_BEND = -0.064, -0.03  # of brows and mouths at rest
+
+
+_SIGN = 0.6  # how often those who cannot draw make a sign of a face, for each part of skill below 0.6
+_Act = Callable[[Hand, Sitter], None]
+_ACTS: tuple[_Act, ...] = (
+    drawn_features.jaw,
+    drawn_features.ears,
+    drawn_features.neck,
+    drawn_hair.hair,
+    drawn_eyes.eyes,
+    drawn_eyes.brows,
+    drawn_features.nose,
+    drawn_features.mouth,
+    drawn_hair.beard,
+    drawn_marks.wrinkles,
+    drawn_marks.skin,
+    drawn_marks.shading,
+)
+_SIGN_ACTS: tuple[_Act, ...] = (drawn_signs.smiley, drawn_eyes.glasses, drawn_hair.beard, drawn_marks.skin)
 
 
 @dataclass(frozen=True)
@@ -85,15 +104,12 @@ def draw(
     skill = float(rng.beta(2.0, 1.4)) if skill is None else float(np.clip(skill, 0, 1))
     hand = Hand.of(rng, skill)
     sitter = _pose(view, sight or see(view), hand)
-    for act in (drawn_features.jaw, drawn_features.ears, drawn_features.neck, drawn_hair.hair):
-        act(hand, sitter)
-    for act in (drawn_eyes.eyes, drawn_eyes.brows, drawn_features.nose, drawn_features.mouth):
-        act(hand, sitter)
-    drawn_hair.beard(hand, sitter)
-    for act in (drawn_marks.wrinkles, drawn_marks.skin, drawn_marks.shading):
+    sign = hand.bad > 0.4 and bool(rng.random() < _SIGN * (hand.bad - 0.4))
+    for act in _SIGN_ACTS if sign else _ACTS:
         act(hand, sitter)
     ways = sitter.drawn
-    ways["tool"], ways["stage"] = hand.tool.name, _leave_out(hand)
+    ways["manner"] = "sign" if sign else "face"
+    ways["tool"], ways["stage"] = hand.tool.name, "whole" if sign else _leave_out(hand)
     drawn_marks.strays(hand, sitter)
     place = _placement(rng)
     page, strokes = hand.page(size, place)
@@ -341,10 +357,18 @@ def _placement(rng: np.random.Generator) -> np.ndarray:
     draw = rng.random()
     if draw < 0.62:
         return np.eye(2, 3)
+    if draw > 0.975:  # much smaller than the page, and somewhere on it
+        size, turn = float(rng.uniform(0.5, 0.8)), np.radians(rng.normal(0, 4))
+        shift = rng.uniform(-0.9, 0.9, 2) * (1 - size) * 0.4 * PAGE
+        return _placed(size, turn, shift)
     tail = draw > 0.93
     size = float(np.clip(np.exp(rng.normal(0, 0.14 if tail else 0.04)), 0.6, 1.3))
     shift = np.clip(rng.normal(0, (0.05 if tail else 0.018) * PAGE, 2), -0.15 * PAGE, 0.15 * PAGE)
     turn = np.radians(rng.normal(0, 4 if tail else 1.2))
+    return _placed(size, float(turn), shift)
+
+
+def _placed(size: float, turn: float, shift: np.ndarray) -> np.ndarray:
     c, s = size * np.cos(turn), size * np.sin(turn)
     linear = np.array([(c, -s), (s, c)])
     centre = np.full(2, PAGE / 2 - 0.5)
