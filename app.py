@@ -179,7 +179,7 @@ def gallery(demo: gr.Blocks, album: Album, tabs: gr.Tabs, controls: list[Any], s
         archive = gr.File(label="All your faces", interactive=False, visible=False)
     with gr.Accordion("Sign in to keep faces", open=False, elem_classes=["s2f-advanced"]) as door:
         gr.Markdown(words.SIGN_IN)
-        entered = [owner, door, tab, save, greeting, faces, chosen, word, archive]
+        entered = [owner, door, tab, save, greeting, faces]
         if album.accounts is None:
             gr.LoginButton()
             demo.load(album.recognise, None, entered, **QUIET)
@@ -198,7 +198,8 @@ def gallery(demo: gr.Blocks, album: Album, tabs: gr.Tabs, controls: list[Any], s
                 lambda: "", None, password, **QUIET
             )
     save.click(album.save, [owner, *controls], [faces, word], **PRIVATE, **MODEL)
-    leave.click(album.sign_out, None, [*entered, tabs], **QUIET)
+    away = words.JS_LOGOUT if album.accounts is None else words.JS_RELOAD
+    leave.click(album.sign_out, None, owner, **QUIET).then(None, js=away, **PRIVATE)
     faces.select(album.choose, None, chosen, queue=False, **QUIET)
     reopen.click(album.reopen, [owner, chosen], [*controls, tabs], **PRIVATE)
     together.click(album.together, owner, archive, show_progress_on=together, **PRIVATE)

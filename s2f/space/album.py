@@ -30,9 +30,6 @@ CONTROLS = (
     "strength",
 )
 
-# The face chosen, a word, the archive
-NOBODYS: tuple[Any, ...] = ("", "", gr.update(value=None, visible=False))
-
 
 class Album:
     """Save, list, reopen, download and delete, for one owner at a time."""
@@ -42,7 +39,7 @@ class Album:
 
     @said
     def sign_in(self, name: str, password: str) -> tuple[Any, ...]:
-        """(owner, sign-in form, gallery, save button, greeting, faces, and what the last one left behind)"""
+        """(owner, sign-in form, gallery, save button, greeting, faces); a wrong word is one sentence."""
         if self.accounts is None or not self.accounts.check(name, password):
             raise GalleryError(
                 "that name and password do not fit, or it was tried too often; wait, then try again"
@@ -55,18 +52,17 @@ class Album:
             return self._left()
         return self._entered(f"huggingface:{profile['sub']}", profile.name)
 
-    def sign_out(self) -> tuple[Any, ...]:
-        """Nothing of the gallery stays on the page, whoever comes next."""
-        return *self._left(), gr.update(selected="draw")
+    def sign_out(self) -> None:
+        """Nobody; the page then begins anew, so that nothing of it stays for who comes next."""
 
     def _left(self) -> tuple[Any, ...]:
         shut = gr.update(visible=False)
-        return None, gr.update(visible=True, open=False), shut, shut, "", None, *NOBODYS
+        return None, gr.update(visible=True), shut, shut, "", None
 
     def _entered(self, owner: str, name: str) -> tuple[Any, ...]:
         gr.Info("Now you can save faces to your gallery.", duration=5, title=f"Signed in as {escape(name)}")
         open_, greeting = gr.update(visible=True), f"Signed in as **{name}**."
-        return owner, gr.update(visible=False), open_, open_, greeting, self.faces(owner), *NOBODYS
+        return owner, gr.update(visible=False), open_, open_, greeting, self.faces(owner)
 
     def faces(self, owner: str | None) -> dict[str, str]:
         """What the list shows: when each face was saved, and its thumbnail."""

@@ -64,5 +64,7 @@ deceive, harass or accuse anyone.</p>
 
 NOTHING_SAVED = "Nothing is kept yet. Draw a face, then press “Save to my gallery”."
 SIGN_IN = "Nothing is kept unless you press Save; then it is yours alone, and you can delete it for good."
+JS_RELOAD = "() => location.reload()"
+JS_LOGOUT = "() => location.assign('/logout' + location.search)"
 # A state is filled in by the server, whatever a script says; the answer needs a place of its own.
 JS_SURE = """(owner, chosen, sure) => [owner, chosen, confirm("Delete this face for good?")]"""
