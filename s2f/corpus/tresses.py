@@ -172,10 +172,10 @@ def _curtain(
     hairline = _along(_along(line, np.linspace(0, max(0.1, top / len(outline) + 0.04), 30))[::-1], steps)
     v = np.clip(u, 0, 1)[:, None, None] ** 0.8
     bulge = np.sin(np.pi * steps)[:, None] * 0.06 * unit * np.array([way, -0.6])
-    over = v * _along(rim, steps) + (1 - v) * (hairline + bulge)  # (strands, 40, 2)
-    over = over - (over[:, 1:2] - over[:, :1]) * rng.uniform(0, 1.5, len(u))[:, None, None] * (
-        1 - steps[:, None]
-    )
+    free = rng.uniform(-0.6, 1.6, locks).repeat(each)[:, None, None]  # no hairline is drawn with a ruler
+    over = v * _along(rim, steps) + (1 - v) * (hairline + free * bulge)  # (strands, 40, 2)
+    begin = rng.uniform(-0.03, 0.05, locks).repeat(each) + rng.normal(0, 0.012, len(u))  # no sharp parting
+    over = _begun(over, begin)
     x0, y0 = over[:, -1, 0, None], over[:, -1, 1, None]
     y = y0 + (np.maximum(ends[:, None], y0 + 0.3 * unit) - y0) * steps[1:]
     drop = (y - y0) / unit
@@ -188,6 +188,15 @@ def _curtain(
     paths = gaussian_filter1d(paths, 2.5, axis=1, mode="nearest")
     top_last = np.argsort(np.repeat(rng.random(locks), each) + 0.35 * (1 - u), kind="stable")
     return paths[top_last], tones[top_last], float(temple[1])
+
+
+def _begun(paths: np.ndarray, begin: np.ndarray) -> np.ndarray:
+    """Every path from that share of its length on, or from as far before its beginning."""
+    last = paths.shape[1] - 1
+    at = (begin[:, None] + (1 - begin[:, None]) * np.linspace(0, 1, last + 1)) * last
+    low = np.clip(at.astype(int), 0, last - 1)
+    ends = [np.take_along_axis(paths, (low + k)[..., None], 1) for k in (0, 1)]
+    return ends[0] + (ends[1] - ends[0]) * (at - low)[..., None]
 
 
 def _along(line: np.ndarray, t: np.ndarray) -> np.ndarray:
