@@ -29,9 +29,8 @@ def test_every_system_is_told_what_its_script_takes(table: ModuleType, tmp_path:
         assert Path(path) == ROOT / "train" / f"{system.script}.py"
         parse = module.parse_args if hasattr(module, "parse_args") else module.flags("").parse_args
         told = parse(words)
-        images = args.drawer_images if system.kind == "drawers" else args.editor_images
         assert told.max_train_steps == steps
-        assert steps * told.train_batch_size == images
+        assert steps * told.train_batch_size == args.images
         assert told.output_dir == tmp_path / system.name
         trained.add(system.script)
     named = {system.name for system in table.SYSTEMS}
@@ -47,11 +46,11 @@ def test_every_system_is_told_what_its_script_takes(table: ModuleType, tmp_path:
 def test_a_queue_goes_on_over_what_fails_and_skips_what_is_done(
     table: ModuleType, mini_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny = table.System("tiny", "drawers", "dcgan", "--width 2 --critic_width 2 --reconstruction_steps 1")
-    broken = table.System("broken", "editors", "multilevel", "--critics 64")
+    tiny = table.System("tiny", "dcgan", "--width 2 --critic_width 2 --reconstruction_steps 1")
+    broken = table.System("broken", "multilevel", "--critics 64")
     monkeypatch.setattr(table, "SYSTEMS", (broken, tiny))
-    words = ["--corpus", str(mini_corpus), "--output_dir", str(tmp_path), "--drawer_images", "17"]
-    assert table.main([*words, "--editor_images", "8"]) == 1
+    words = ["--corpus", str(mini_corpus), "--output_dir", str(tmp_path), "--images", "17"]
+    assert table.main(words) == 1
     assert "train/multilevel.py: got size=64, levels=[64]" in (tmp_path / "broken.log").read_text("utf-8")
     said = json.loads((tmp_path / "tiny" / "training.json").read_text("utf-8"))
     assert said["images_seen"] == 16

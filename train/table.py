@@ -5,9 +5,9 @@
 
 One after the other, at 64² and at widths that one processor core can train (our own drawer and editor make
 nothing smaller than 128²); DIR/NAME is a run, DIR/NAME.log what it said. Started again, it skips what is
-finished and goes on where the rest stopped. All drawers see equally many pictures, and all editors. So few
-call for many small steps: batches of 8, rates of 2e-4 where a paper has 1e-4, and two or three steps of a
-critic to one of its generator where the paper has five.
+finished and goes on where the rest stopped; with more --images a finished run is gone on with. Every system
+sees equally many pictures, --images. So few call for many small steps: batches of 8 or 4, rates above the
+papers', and two or three steps of a critic to one of its generator where the paper has five.
 """
 
 from __future__ import annotations
@@ -28,47 +28,44 @@ SAVED = 16  # checkpoints and contact sheets of a run
 
 
 class System(NamedTuple):
-    """A run: its kind, its script, and the flags in which it differs from the others'."""
+    """A run: its script, and the flags in which it differs from the others'."""
 
     name: str
-    kind: str
     script: str
     flags: str
 
 
-NARROW = "--width 16 --critic_width 16 --learning_rate 8e-4"
+NARROW = "--width 16 --critic_width 16 --train_batch_size 4 --learning_rate 4e-4"
 STAR = "--width 16 --blocks 4 --critic_width 16 --learning_rate 2e-4"
 OWN = "--resolution 128 --size 128 --widths 24 48 80 112 --critic_width 16"
 LEVELS = "--width 16 --critic_width 16 --critics"
 # Those that others are measured against come first.
 SYSTEMS = (
-    System("pix2pix", "drawers", "pix2pix", f"--depth 6 {NARROW}"),
-    System("pix2pix-contextual", "drawers", "pix2pix", f"--objective contextual --depth 5 {NARROW}"),
-    System("dcgan", "drawers", "dcgan", "--width 32 --critic_width 32 --train_batch_size 16"),
-    System("stargan", "editors", "stargan", f"--objective log {STAR}"),
-    System("own-drawer", "drawers", "drawer", OWN),
-    System("own-editor", "editors", "editor", OWN),
-    System("multilevel", "editors", "multilevel", f"{LEVELS} 16 32"),
-    System("ganimation", "editors", "ganimation", f"{STAR} --n_critic 2"),
-    System("stargan-wgan-gp", "editors", "stargan", f"--objective wgan-gp --n_critic 3 {STAR}"),
+    System("pix2pix", "pix2pix", f"--depth 6 {NARROW}"),
+    System("pix2pix-contextual", "pix2pix", f"--objective contextual --depth 5 {NARROW}"),
+    System("dcgan", "dcgan", "--width 32 --critic_width 32 --train_batch_size 16"),
+    System("stargan", "stargan", f"--objective log {STAR}"),
+    System("own-drawer", "drawer", OWN),
+    System("own-editor", "editor", OWN),
+    System("multilevel", "multilevel", f"{LEVELS} 16 32"),
+    System("ganimation", "ganimation", f"{STAR} --n_critic 2"),
+    System("stargan-wgan-gp", "stargan", f"--objective wgan-gp --n_critic 3 {STAR}"),
     System(
         "deepfacedrawing",
-        "drawers",
         "deepfacedrawing",
-        "--latent 128 --width 16 --blocks 4 --critic_width 16 --bank 1000",
+        "--latent 128 --width 16 --blocks 4 --critic_width 16 --bank 1000 --train_batch_size 4",
     ),
-    System("diffusion", "drawers", "diffusion", "--widths 32 48 64 --layers 1 --learning_rate 5e-4"),
-    System("double-encoder", "editors", "double_encoder", "--width 16 --critic_width 16"),
-    System("exprgan", "editors", "exprgan", "--width 32"),
-    System("stargan-extended", "editors", "stargan_extended", f"--objective log {STAR}"),
+    System("diffusion", "diffusion", "--widths 32 48 64 --layers 1 --learning_rate 5e-4"),
+    System("double-encoder", "double_encoder", "--width 16 --critic_width 16"),
+    System("exprgan", "exprgan", "--width 32"),
+    System("stargan-extended", "stargan_extended", f"--objective log {STAR}"),
     System(
         "stargan-48",
-        "editors",
         "stargan",
         f"--objective log {STAR} --resolution 48 --grey --classes angry happy sad surprised",
     ),
-    System("multilevel-16", "editors", "multilevel", f"{LEVELS} 16"),
-    System("multilevel-32", "editors", "multilevel", f"{LEVELS} 32"),
+    System("multilevel-16", "multilevel", f"{LEVELS} 16"),
+    System("multilevel-32", "multilevel", f"{LEVELS} 32"),
 )
 
 
@@ -76,8 +73,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--corpus", required=True, help="folder or repository of a corpus")
     p.add_argument("--output_dir", type=Path, required=True)
-    p.add_argument("--drawer_images", type=int, default=16_000, help="that every drawer sees")
-    p.add_argument("--editor_images", type=int, default=24_000, help="that every editor sees")
+    p.add_argument("--images", type=int, default=32_000, help="that every system sees")
     p.add_argument("--only", nargs="+", choices=[s.name for s in SYSTEMS], help="train these, in this order")
     p.add_argument("--seed", type=int, default=0)
     return p.parse_args(argv)
@@ -97,8 +93,7 @@ def command(system: System, args: argparse.Namespace) -> tuple[list[str], int]:
         *("--resume_from_checkpoint", "latest"),
         *system.flags.split(),
     ]
-    images = args.drawer_images if system.kind == "drawers" else args.editor_images
-    steps = images // int(words[len(words) - words[::-1].index("--train_batch_size")])
+    steps = args.images // int(words[len(words) - words[::-1].index("--train_batch_size")])
     often = str(max(1, steps // SAVED))
     words += ["--max_train_steps", str(steps), "--checkpointing_steps", often, "--validation_steps", often]
     return [sys.executable, str(HERE / f"{system.script}.py"), *words], steps
