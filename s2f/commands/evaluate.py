@@ -193,4 +193,5 @@ def _beside(report: Mapping[str, Any], scores: Mapping[str, Any], home: Path) ->
         before = json.loads((home / "metrics.json").read_text("utf-8"))
     training = before.get("training") or {k: before[k] for k in TOLD if k in before}
     shared = {k: report[k] for k in ("format", "version", "commit", "machine", "corpus")}
-    return {**shared, "training": training, "scores": scores}
+    own = {k: v for k, v in scores.items() if k != "training"}  # stands beside the weights already
+    return {**shared, "training": training, "scores": own}
