@@ -51,6 +51,10 @@ def test_an_enhanced_face_comes_with_what_it_was(tmp_path: Path, monkeypatch: py
     gone, _ = desk.draw(*asked, "gfpgan", 1.0)
     assert gone["before"] is None
     assert gone["report"].startswith("Not enhanced: ")
+    told = handlers.unenhanced(
+        "got 0 of 9 bytes of https://a.example/b/c.pth ([Errno -2] no), expected 9; wait"
+    )
+    assert told == "Not enhanced: got 0 of 9 bytes of c.pth, expected 9; wait."
 
 
 def test_handlers_of_one_question_give_one_answer_and_forget_none(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class Album:
         return None, gr.update(visible=True), shut, shut, "", None
 
     def _entered(self, owner: str, name: str) -> tuple[Any, ...]:
-        gr.Info("Now you can save faces to your gallery.", duration=5, title=f"Signed in as {escape(name)}")
+        gr.Info(f"Signed in as {escape(name)}. Now you can save faces to your gallery.", duration=5)
         open_, greeting = gr.update(visible=True), f"Signed in as **{name}**."
         return owner, gr.update(visible=False), open_, open_, greeting, self.faces(owner)
 
@@ -77,7 +77,7 @@ class Album:
         seen = self.desk.seen(wish, *(kept[name] for name in CONTROLS[4:]))
         picture = self.desk.studio.signed(seen.done.image, ".png", *seen.roles)
         self.gallery.save(_someone(owner), _drawing(wish.drawing), picture, kept)
-        gr.Info("It is in your gallery.", duration=3, title="Saved")
+        gr.Info("Saved to your gallery.", duration=3)
         return self.faces(owner), "Saved."
 
     def choose(self, event: gr.EventData) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -83,6 +84,12 @@ def remedy(error: S2FError) -> str:
     return text.rstrip(".") + "."
 
 
+def unenhanced(note: str) -> str:
+    """Why, without addresses and what the system calls it: those are for the log of who hosts the page."""
+    plain = re.sub(r" \([^)]*\)", "", re.sub(r"https?://\S*/", "", note))
+    return f"Not enhanced: {plain.rstrip('.')}."
+
+
 def wish_of(
     page: str | None, look: dict[str, str] | None, faithfulness: float, seed: float, steps: Any
 ) -> Wish:
@@ -158,7 +165,7 @@ class Handlers:
             "src": data_url(self.studio.signed(done.image, ".jpg", *seen.roles)),
             "alt": f"A generated photograph of the face you drew, {name}",
             "file": f"s2f-{name.replace(' ', '-')}-{wish.seed}.jpg",
-            "report": f"Not enhanced: {done.note}." if done.note else made.report,
+            "report": unenhanced(done.note) if done.note else made.report,
             "made": True,
             "key": wish.key,
             "before": data_url(self.studio.signed(seen.plain)) if seen.restorer else None,
@@ -241,14 +248,14 @@ class Handlers:
         except S2FError as error:
             return {"src": None, "report": sentence(error), "wrong": True}
         if not seen.roles:
-            return {"src": None, "report": f"Not enhanced: {seen.note}.", "wrong": True}
+            return {"src": None, "report": unenhanced(seen.note), "wrong": True}
         whom = "the largest" if which == "largest" else "all"
         word = "Found one face." if seen.found == 1 else f"Found {seen.found} faces and changed {whom}."
         return {
             "src": data_url(self.studio.composite(seen.image, *seen.roles)),
             "alt": f"The photograph, its faces {'enhanced' if wanted is None else name}",
             "file": f"s2f-photo-{'enhanced' if wanted is None else name}.jpg",
-            "report": f"{word} Not enhanced: {seen.note}." if seen.note else word,
+            "report": f"{word} {unenhanced(seen.note)}" if seen.note else word,
             "made": True,
             "before": data_url(preview(photo)),
             "moved": words.MOVED.format(how_far(seen.done)) if seen.done else "",
