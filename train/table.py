@@ -36,7 +36,7 @@ class System(NamedTuple):
 
 
 NARROW = "--width 16 --critic_width 16 --train_batch_size 4 --learning_rate 4e-4"
-STAR = "--width 16 --blocks 4 --critic_width 16 --learning_rate 2e-4"
+STAR = "--width 16 --blocks 4 --critic_width 16 --learning_rate 4e-4"
 OWN = "--resolution 128 --size 128 --widths 24 48 80 112 --critic_width 16"
 LEVELS = "--width 16 --critic_width 16 --critics"
 # Those that others are measured against come first.

@@ -16,6 +16,8 @@ Our deviations:
   face is as wide as its convolutions.
 - The original's instance norms collect running statistics, which its own inference, left in training mode,
   never uses; here each image is normalised by itself at all times.
+- The critic's trunk starts as He et al. (arXiv 1502.01852) for its activation; with the usual start, six
+  layers without a norm shrink every face to the same answer, and after 560 steps it named classes by chance.
 
 Padding is zero throughout, as published: reflection makes the label planes blind at the border.
 """
@@ -47,6 +49,14 @@ def check_square(face: torch.Tensor) -> None:
     """A picture that may be brought to another size."""
     if face.dim() != 4 or face.shape[1] != 3 or face.shape[2] != face.shape[3]:
         raise ModelError(f"got a face of shape {list(face.shape)}, expected [batch, 3, side, side]; crop it")
+
+
+def awake(module: nn.Module) -> None:
+    """He's start for a convolution before a leaky ReLU of 0.01: no layer makes its answers smaller."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, 0.01)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 class Block(nn.Sequential):
@@ -162,7 +172,7 @@ class StarGANDiscriminator(nn.Module, HubMixin):
         layers: list[nn.Module] = []
         for inputs, outputs in zip([channels, *widths], widths, strict=False):
             layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.01)]
-        self.trunk = nn.Sequential(*layers)
+        self.trunk = nn.Sequential(*layers).apply(awake)
         self.source = nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False)
         self.classes = nn.Conv2d(widths[-1], domains, size // 2**depth, bias=False)
 

@@ -20,7 +20,7 @@ from torch import nn
 
 from ..errors import ModelError
 from ..hub import HubMixin
-from .stargan import StarGAN
+from .stargan import StarGAN, awake
 
 
 class ExtendedStarGAN(StarGAN):
@@ -42,7 +42,7 @@ class ReconstructionDiscriminator(nn.Module, HubMixin):
         layers: list[nn.Module] = []
         for inputs, outputs in zip([channels, *widths], widths, strict=False):
             layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.01)]
-        self.trunk = nn.Sequential(*layers)
+        self.trunk = nn.Sequential(*layers).apply(awake)
         self.source = nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False)
 
     def forward(self, face: torch.Tensor) -> torch.Tensor:
