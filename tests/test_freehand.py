@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import replace
 
@@ -11,10 +10,10 @@ import numpy as np
 import pytest
 from miniature import MEAN
 
-from s2f.corpus.drawn_shapes import BROW, BROW_LOW, JAW, SLIT_LOW, zigzag
+from s2f.corpus.drawn_shapes import BROW, BROW_LOW, JAW, SLIT_LOW
 from s2f.corpus.drawn_sight import HAIRLINE
 from s2f.corpus.freehand import Drawing, View, draw, freehand, see
-from s2f.corpus.hand import TOOLS, Hand, Tool, pick_tool
+from s2f.corpus.hand import TOOLS
 from s2f.errors import CorpusError
 
 SKIN, HAIR, WALL = (200, 160, 140), (52, 38, 30), (222, 222, 220)
@@ -335,59 +334,6 @@ def test_glasses_are_drawn_only_when_they_are_worn() -> None:
     parts = [has(draw(worn, np.random.default_rng(s), size=64), "glasses") for s in range(10)]
     assert all(parts)
     assert not any(has(draw(face(), np.random.default_rng(s), size=64), "glasses") for s in range(40))
-
-
-def test_tools_differ_on_paper() -> None:
-    line = np.array([(60.0, 256.0), (256.0, 250.0), (450.0, 256.0)])
-    pages = {}
-    for tool in (Tool("thin", 2), Tool("thick", 8), Tool("grey", 4, ink=100), Tool("hard", 4, smooth=False)):
-        hand = Hand(np.random.default_rng(1), 1.0, tool)
-        hand.line(line)
-        pages[tool.name], strokes = hand.page(512, np.eye(2, 3))
-        assert np.abs(strokes[0][1][:, 1] - 254).max() < 12
-    ink = {name: (255.0 - page).sum() / 255 for name, page in pages.items()}
-    assert 3 < ink["thick"] / ink["thin"] < 5
-    assert pages["grey"].min() == 100
-    assert set(np.unique(pages["hard"])) == {0, 255}
-    tapered = Hand(np.random.default_rng(1), 1.0, Tool("pen", 8, taper=1.0))
-    tapered.line(line)
-    page, _ = tapered.page(512, np.eye(2, 3))
-    assert (page[:, 68] < 128).sum() < (page[:, 256] < 128).sum()
-    assert {pick_tool(np.random.default_rng(s)).name for s in range(80)} == set(TOOLS)
-
-
-def test_a_rubbed_place_is_white_and_a_patch_with_a_hole_has_one() -> None:
-    hand = Hand(np.random.default_rng(2), 1.0, Tool("brush", 6))
-    box = lambda r: np.array([(256 - r, 256 - r), (256 + r, 256 - r), (256 + r, 256 + r), (256 - r, 256 + r)])  # noqa: E731
-    hand.fill(box(100.0), box(30.0))
-    hand.rub(np.array([(180.0, 160.0), (180.0, 352.0)]), 20)
-    page, _ = hand.page(512, np.eye(2, 3))
-    assert page[256, 256] == 255
-    assert page[256, 220] == 0
-    assert page[256, 180] == 255
-
-
-def test_hatching_stays_inside() -> None:
-    square = np.array([(10.0, 10.0), (90.0, 10.0), (90.0, 60.0), (10.0, 60.0)])
-    for angle in (0.0, 0.7, 1.57):
-        lines = zigzag(square, angle, 5.0, np.random.default_rng(0))
-        ends = np.concatenate(lines)
-        assert len(lines) > 7
-        assert (ends > (9.99, 9.99)).all()
-        assert (ends < (90.01, 60.01)).all()
-        along = lines[0][1] - lines[0][0]
-        assert np.abs(along @ (-np.sin(angle), np.cos(angle))) < 1e-6
-    assert len(zigzag(square, 0.0, 500.0, np.random.default_rng(0))) <= 1
-
-
-def test_speed() -> None:
-    view = face(0.08, image=photograph())
-    freehand(view, np.random.default_rng(0))
-    for size in (256, 512):
-        start = time.process_time()
-        for seed in range(20):
-            freehand(view, np.random.default_rng(seed), size=size)
-        print(f"{size}: {(time.process_time() - start) / 20 * 1e3:.1f} ms")
 
 
 def test_some_who_cannot_draw_make_a_sign_of_a_face() -> None:

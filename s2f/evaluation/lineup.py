@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from ..expression import CLASSES
 from ..image import grid
+from .sheets import picture
 from .tally import Tally
 
 COLUMNS = 8
@@ -48,16 +48,10 @@ def add_line(lines: dict[str, torch.Tensor], name: str, done: Any, allowed: np.n
 def line_up(path: Path, rows: Mapping[str, torch.Tensor]) -> Path:
     """uint8 pictures (N, 1 or 3, S, S) of each row, under the first of which stands the row's name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    cells = [(_picture(x), name if not n else "") for name, row in rows.items() for n, x in enumerate(row)]
+    cells = [
+        (picture(x, SHOWN), name if not n else "") for name, row in rows.items() for n, x in enumerate(row)
+    ]
     across = max(len(row) for row in rows.values())
     sheet = grid([cell for cell, _ in cells], across, captions=[said for _, said in cells])
     sheet.save(path, quality=88)
     return path
-
-
-def _picture(x: torch.Tensor) -> Image.Image:
-    plain = Image.fromarray(x.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
-    if plain.width == SHOWN:
-        return plain
-    way = Image.Resampling.BICUBIC if plain.width < SHOWN else Image.Resampling.LANCZOS
-    return plain.resize((SHOWN, SHOWN), way)

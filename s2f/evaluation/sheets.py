@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from ..image import grid
+from .measures import pixels
 from .tally import Tally
 
 WORST = 0.05
@@ -64,10 +65,15 @@ def _captions(what: str, rows: np.ndarray, tally: Tally) -> list[str]:
 def _sheet(
     rows: np.ndarray, given: torch.Tensor, made: torch.Tensor, true: torch.Tensor, captions: Sequence[str]
 ) -> Image.Image:
-    pictures = [_picture(some[row]) for row in rows for some in (given, made, true)]
+    pictures = [picture(some[row]) for row in rows for some in (given, made, true)]
     columns = 3 * max(1, min(4, len(rows)))
     return grid(pictures, columns, captions=captions)
 
 
-def _picture(x: torch.Tensor) -> Image.Image:
-    return Image.fromarray(x.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
+def picture(x: torch.Tensor, side: int | None = None) -> Image.Image:
+    """uint8 (1 or 3, S, S) in colour, brought to `side`."""
+    plain = Image.fromarray(pixels(x.expand(3, -1, -1)))
+    if side is None or plain.width == side:
+        return plain
+    way = Image.Resampling.BICUBIC if plain.width < side else Image.Resampling.LANCZOS
+    return plain.resize((side, side), way)

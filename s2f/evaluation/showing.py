@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from ..batches import Faces
 from ..corpus.features import PAGE_STYLES
@@ -23,6 +22,7 @@ from ..image import grid
 from ..look import PARTS, Look
 from .drawers import draw, own_size
 from .editors import change
+from .sheets import picture
 
 DRAWINGS, ON_A_PAGE = 64, 16
 PEOPLE, WHOLE_WAY, SWEPT = 32, 16, 4
@@ -100,8 +100,8 @@ def sevens(editor: Any, pictures: torch.Tensor) -> Iterator[Cell]:
     """Each picture and its seven expressions, at the size that the editor makes."""
     size = own_size(editor, pictures.shape[-1])
     made = _asked(editor, pictures, SEVEN, size)
-    for picture, row in zip(pictures, made, strict=True):
-        yield picture, "given"
+    for given, row in zip(pictures, made, strict=True):
+        yield given, "given"
         yield from zip(row, CLASSES, strict=True)
 
 
@@ -136,13 +136,8 @@ def _pages(folder: Path, name: str, cells: Iterator[Cell], columns: int, each: i
     every, written = list(cells), []
     for number, start in enumerate(range(0, len(every), each), 1):
         some = every[start : start + each]
-        side = max(picture.shape[-1] for picture, _ in some)
-        pictures = [_picture(picture, side) for picture, _ in some]
+        side = max(cell.shape[-1] for cell, _ in some)
+        pictures = [picture(cell, side) for cell, _ in some]
         written.append(folder / f"{name}-{number}.jpg")
         grid(pictures, columns, captions=[said for _, said in some]).save(written[-1], quality=90)
     return written
-
-
-def _picture(x: torch.Tensor, side: int) -> Image.Image:
-    plain = Image.fromarray(x.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
-    return plain if plain.width == side else plain.resize((side, side), Image.Resampling.BICUBIC)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from ..errors import ModelError
 from ..hub import HubMixin
-from .layers import doubled
+from .layers import awake, doubled
 
 FAINT = 8.0  # how far the finest band is amplified
 Judged = tuple[list[torch.Tensor], list[torch.Tensor]]
@@ -29,8 +29,7 @@ class Patches(nn.Module):
         widths = [min(width * 2**n, 4 * width) for n in range(len(strides))]
         before = [inputs, *widths]
         self.layers = nn.ModuleList(
-            started(nn.Conv2d(a, b, 3, s, padding=1))
-            for a, b, s in zip(before, widths, strides, strict=False)
+            awake(nn.Conv2d(a, b, 3, s, padding=1)) for a, b, s in zip(before, widths, strides, strict=False)
         )
         self.judge = nn.Conv2d(widths[-1], 1, 3, padding=1)
 
@@ -71,14 +70,6 @@ class Critic(nn.Module, HubMixin):
             logits.append(answer)
             features += seen
         return logits, features
-
-
-def started(layer: nn.Conv2d) -> nn.Conv2d:
-    """Signals pass as strong as they came (He et al., arXiv 1502.01852)."""
-    assert layer.bias is not None
-    nn.init.kaiming_normal_(layer.weight, a=0.2)
-    nn.init.zeros_(layer.bias)
-    return layer
 
 
 def amplified(x: torch.Tensor) -> torch.Tensor:

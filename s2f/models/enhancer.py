@@ -19,16 +19,14 @@ from torch.nn import functional
 
 from ..errors import ModelError
 from ..hub import HubMixin
+from .layers import awake
 
 SHUFFLE = 4
 SLOPE = 0.2
 
 
 def conv(inward: int, outward: int, stride: int = 1) -> nn.Conv2d:
-    layer = nn.Conv2d(inward, outward, 3, stride, padding=1)
-    nn.init.kaiming_normal_(layer.weight, a=SLOPE)
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return layer
+    return awake(nn.Conv2d(inward, outward, 3, stride, padding=1), SLOPE)
 
 
 class Block(nn.Module):

@@ -142,3 +142,11 @@ def started(module: nn.Module) -> None:
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
+
+
+def awake(layer: nn.Conv2d, slope: float = 0.2) -> nn.Conv2d:
+    """He's start before a leaky rectifier (arXiv 1502.01852): signals pass as strong as they came."""
+    nn.init.kaiming_normal_(layer.weight, a=slope)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

@@ -32,7 +32,7 @@ from torch import nn
 from ..errors import ModelError
 from ..expression import CLASSES
 from ..hub import HubMixin
-from .layers import sized
+from .layers import awake, sized
 
 
 def check_face(face: torch.Tensor, multiple: int) -> None:
@@ -49,14 +49,6 @@ def check_square(face: torch.Tensor) -> None:
     """A picture that may be brought to another size."""
     if face.dim() != 4 or face.shape[1] != 3 or face.shape[2] != face.shape[3]:
         raise ModelError(f"got a face of shape {list(face.shape)}, expected [batch, 3, side, side]; crop it")
-
-
-def awake(module: nn.Module) -> None:
-    """He's start for a convolution before a leaky ReLU of 0.01: no layer makes its answers smaller."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, 0.01)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
 
 
 class Block(nn.Sequential):
@@ -171,8 +163,11 @@ class StarGANDiscriminator(nn.Module, HubMixin):
         widths = [width * 2**level for level in range(depth)]  # 64 128 256 512 1024 2048
         layers: list[nn.Module] = []
         for inputs, outputs in zip([channels, *widths], widths, strict=False):
-            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.01)]
-        self.trunk = nn.Sequential(*layers).apply(awake)
+            layers += [
+                awake(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), 0.01),
+                nn.LeakyReLU(0.01),
+            ]
+        self.trunk = nn.Sequential(*layers)
         self.source = nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False)
         self.classes = nn.Conv2d(widths[-1], domains, size // 2**depth, bias=False)
 

@@ -20,7 +20,8 @@ from torch import nn
 
 from ..errors import ModelError
 from ..hub import HubMixin
-from .stargan import StarGAN, awake
+from .layers import awake
+from .stargan import StarGAN
 
 
 class ExtendedStarGAN(StarGAN):
@@ -41,8 +42,11 @@ class ReconstructionDiscriminator(nn.Module, HubMixin):
         widths = [width * 2**level for level in range(depth)]  # 64 128 256 512 1024 2048
         layers: list[nn.Module] = []
         for inputs, outputs in zip([channels, *widths], widths, strict=False):
-            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.01)]
-        self.trunk = nn.Sequential(*layers).apply(awake)
+            layers += [
+                awake(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), 0.01),
+                nn.LeakyReLU(0.01),
+            ]
+        self.trunk = nn.Sequential(*layers)
         self.source = nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False)
 
     def forward(self, face: torch.Tensor) -> torch.Tensor:
