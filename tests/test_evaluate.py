@@ -18,9 +18,10 @@ from s2f.batches import Faces, read
 from s2f.errors import ModelError
 from s2f.evaluation import Judges, Published, evaluate, markdown
 from s2f.evaluation.editors import as_asked, paired
+from s2f.evaluation.gallery import neutral_people
 from s2f.evaluation.lineup import columns, line_up
 from s2f.evaluation.measures import beside_the_head, landmark_error, strokes_agree
-from s2f.evaluation.showing import freehand, neutral_people
+from s2f.evaluation.showing import freehand
 from s2f.evaluation.summary import summary
 from s2f.evaluation.tally import Tally
 from s2f.expression import ACTION_UNITS, CLASSES

@@ -211,8 +211,10 @@ def main(argv: list[str] | None = None) -> None:
     faces, _ = read(args.corpus, "train", args.resolution, args.train_samples)
     looked_at, _ = read(args.corpus, "validation", args.resolution, 4)
 
-    whole = Enhancer.from_pretrained(args.init) if args.init else None
-    plain = whole or Enhancer(args.resolution, args.widths, args.blocks)
+    if args.init:
+        plain = Enhancer.from_pretrained(args.init)
+    else:
+        plain = Enhancer(args.resolution, args.widths, args.blocks)
     judge: nn.Module = Patches(2 * 3 * 16, args.critic_width, [2, 2, 1])
     plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(accelerator.device)

@@ -41,6 +41,13 @@ class People:
         return np.where((self.names[at] == person)[:, None], self.gallery[at], np.nan)
 
 
+def neutral_people(faces: Faces, count: int) -> np.ndarray:
+    """One neutral picture of so many people, evenly taken."""
+    neutral = np.flatnonzero((faces.label == 0).numpy() & ~faces.real.numpy())
+    _, first = np.unique(faces.person.numpy()[neutral], return_index=True)
+    return neutral[first[np.linspace(0, len(first) - 1, min(count, len(first))).astype(int)]]
+
+
 def drawn_rows(faces: Faces) -> tuple[torch.Tensor, torch.Tensor]:
     """Row and drawing of all that is drawn: every drawing of every face whose landmarks are known."""
     known = torch.isfinite(faces.landmarks).all(-1).all(-1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -13,7 +12,7 @@ from ..batches import Faces, to_float
 from ..metrics import Figure, distance, frechet, kernel, mean, rate
 from . import measures
 from .drawers import own_size, sized, to_bytes
-from .gallery import People, drawn_rows
+from .gallery import People, drawn_rows, neutral_people
 from .judges import Judges
 
 BATCH = 32
@@ -57,9 +56,7 @@ def sought(sampler: Any, faces: Faces, judges: Judges, people: People) -> dict[s
     if not hasattr(sampler, "reconstruct"):
         return None
     size = faces.picture.shape[-1]
-    neutral = np.flatnonzero((faces.label == 0).numpy() & ~faces.real.numpy())
-    _, first = np.unique(faces.person.numpy()[neutral], return_index=True)
-    rows = neutral[first[np.linspace(0, len(first) - 1, min(SOUGHT, len(first))).astype(int)]]
+    rows = neutral_people(faces, SOUGHT)
     given = sized(to_float(faces.picture[rows]), own_size(sampler, size))
     found, _ = sampler.reconstruct(given, generator=torch.Generator().manual_seed(0))
     made, person = to_bytes(found, size), faces.person.numpy()[rows]

@@ -22,6 +22,7 @@ from ..image import grid
 from ..look import PARTS, Look
 from .drawers import draw, own_size
 from .editors import change
+from .gallery import neutral_people
 from .sheets import picture
 
 DRAWINGS, ON_A_PAGE = 64, 16
@@ -74,13 +75,6 @@ def freehand(faces: Faces, count: int) -> np.ndarray:
     first = np.argsort(turn, kind="stable")[:count]
     order = np.argsort(faces.skill.numpy()[rows[first], pages[first]], kind="stable")
     return np.stack([rows[first], pages[first]], 1)[order]
-
-
-def neutral_people(faces: Faces, count: int) -> np.ndarray:
-    """One neutral picture of so many people, evenly taken."""
-    neutral = np.flatnonzero((faces.label == 0).numpy() & ~faces.real.numpy())
-    _, first = np.unique(faces.person.numpy()[neutral], return_index=True)
-    return neutral[first[np.linspace(0, len(first) - 1, min(count, len(first))).astype(int)]]
 
 
 def looks(drawer: Any, faces: Faces, by_hand: np.ndarray) -> Iterator[Cell]:
