@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no request leaves this machine
+gc.disable()  # what the next lines make stays: to search it for refuse costs the start a second
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -24,6 +26,9 @@ from s2f.space.handlers import Handlers
 from s2f.space.keeping import Keeping
 from s2f.space.settings import FRAMES, MAX_UPLOAD_BYTES, MAX_UPLOAD_PIXELS, Settings
 from s2f.space.studio import Studio
+
+gc.freeze()
+gc.enable()
 
 # Gradio decodes some uploads before a handler sees them: a small file of a huge picture must stop there.
 Image.MAX_IMAGE_PIXELS = MAX_UPLOAD_PIXELS

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -59,8 +60,10 @@ def measured(folder: Path, args: argparse.Namespace) -> dict[str, dict[str, floa
     started = time.perf_counter()
     server = serve(folder, args)
     try:
-        client = connect(f"http://127.0.0.1:{args.port}", folder, server)
+        address = f"http://127.0.0.1:{args.port}"
+        wait_for(address, server)
         seen = {"start to page": once(started, server)}
+        client = Client(address, verbose=False, download_files=str(folder / "client"))
         face = draw(client, strokes(folder, 0))
         seen["start to first face"] = once(started, server)
         for count in args.visitors:
@@ -111,16 +114,15 @@ def serve(folder: Path, args: argparse.Namespace) -> subprocess.Popen[bytes]:
     )
 
 
-def connect(address: str, folder: Path, server: subprocess.Popen[bytes]) -> Client:
+def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    """Return when a browser would have got the page."""
     while server.poll() is None:
         try:
-            return Client(address, verbose=False, download_files=str(folder / "client"))
+            with urlopen(address, timeout=30) as page:
+                page.read()
+            return
         except OSError:
-            time.sleep(0.1)
-        except Exception as error:  # the client wraps a refused connection in errors of its own
-            if "onnect" not in f"{type(error).__name__} {error}":
-                raise
-            time.sleep(0.1)
+            time.sleep(0.05)
     raise SystemExit("bench: the page did not start; its own message stands above")
 
 
