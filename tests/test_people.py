@@ -12,6 +12,7 @@ import pytest
 from miniature import MEAN, write_pack
 
 from s2f.corpus import points as at
+from s2f.corpus.geometry import rescaled
 from s2f.corpus.look import measure_look
 from s2f.corpus.mirror import mirror
 from s2f.corpus.morph import new_identity, synthesise
@@ -221,6 +222,23 @@ def test_a_seed_gives_the_same_person_and_another_seed_another(faces: list[Face]
     assert again.sources == person.sources
     assert sum(reasons.values()) >= 0
     assert other.sources != person.sources or (other.image != person.image).any()
+
+
+def test_a_smaller_picture_is_of_the_same_person(pack: Path, faces: list[Face]) -> None:
+    small = load_portraits(pack, 256)
+    assert all(face.size == 256 for face in small)
+    stages = (
+        (lambda people, rng: new_identity(people, rng)[0], 1.5),
+        (lambda people, rng: restyle(people[4], rng), 5),  # strands lie elsewhere
+    )
+    for stage, most in stages:
+        large, little = (stage(people, np.random.default_rng(3)) for people in (faces, small))
+        assert little.image.shape == (256, 256, 3)
+        assert rescaled(little.landmarks, 2) == pytest.approx(large.landmarks, abs=0.2)
+        assert (little.sources, little.worn) == (large.sources, large.worn)
+        shrunk = cv2.resize(large.image, (256, 256), interpolation=cv2.INTER_AREA)
+        away = cv2.blur(shrunk, (7, 7)).astype(int) - cv2.blur(little.image, (7, 7))  # grain is another's
+        assert np.abs(away).mean() < most
 
 
 # ---------------------------------------------------------------- rejection

@@ -1,4 +1,4 @@
-"""Where on a face of given landmarks what is: masks 0-1 of the face's box, at a quarter of the size."""
+"""Where on a face of given landmarks what is: small masks 0-1 of the face's box, 128 across a picture."""
 
 from __future__ import annotations
 
@@ -17,34 +17,31 @@ _BROWS = (list(range(71, 77)), list(range(77, 83)))
 
 @dataclass(frozen=True, eq=False)
 class Areas:
-    box: tuple[slice, slice]  # rows and columns of the full picture, in steps of four
-    face: np.ndarray  # where donors may show: it ends softly inside the outline
+    box: tuple[slice, slice]  # rows and columns of the full picture, in whole pixels of the masks
     inside: np.ndarray  # the whole face up to the hairline
     core: np.ndarray  # cheeks: bare skin for certain
     features: np.ndarray  # brows, eyes, nostrils, lips
     forehead: np.ndarray
     beard: np.ndarray  # upper lip, chin and jaw
     regions: dict[str, np.ndarray]  # they add up to 1; the detail of each comes from one face
-    eyeballs: np.ndarray  # at full size, between the lids
 
 
-def areas_of(landmarks: np.ndarray) -> Areas:
-    small = rescaled(landmarks, SMALL / SIZE)
+def areas_of(landmarks: np.ndarray, size: int = SIZE) -> Areas:
+    """Of landmarks in a picture of that size."""
+    small, step = rescaled(landmarks, SMALL / size), size // SMALL
     lips = small[87:109]
     eyes = [small[[*upper, *lower]] for upper, lower in zip(UPPER_LID, LOWER_LID, strict=True)]
     brows = [small[ids] for ids in _BROWS]
-    middle, nose = small[[76, 77]].mean(0), small[[55, 51, 57]].mean(0)
+    middle = small[[76, 77]].mean(0)
     crown = small[[135, 137, 139, 141, 143]]
     low_crown = middle + (crown - middle) * 0.72
-    hull = np.vstack([nose + (small[_OUTLINE] - nose) * 0.93, low_crown])
     rims = [filled(part, 2) for part in (*eyes, *brows, lips)]
     beard = filled(small[[87, 62, 67, 93, *range(132, 125, -1)]]) * (1 - filled(lips, 1))
     inside = filled(np.vstack([small[_OUTLINE], crown]))
-    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
-    few = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    box = (slice(4 * few[0].start, 4 * few[0].stop), slice(4 * few[1].start, 4 * few[1].stop))
+    left, top, width, height = cv2.boundingRect((inside > 0).astype(np.uint8))
+    few = np.s_[top : top + height, left : left + width]
+    box = np.s_[step * top : step * (top + height), step * left : step * (left + width)]
     masks = {
-        "face": cv2.GaussianBlur(filled(hull, -2), (0, 0), 2.2) * inside,
         "inside": inside,
         "core": np.maximum(
             filled(small[[29, 158, 166, 63, 52]], -1), filled(small[[32, 161, 169, 68, 58]], -1)
@@ -56,7 +53,6 @@ def areas_of(landmarks: np.ndarray) -> Areas:
     return Areas(
         box=box,
         regions={name: mask[few] for name, mask in _regions(small, eyes, brows).items()},
-        eyeballs=_eyeballs(landmarks)[box],
         **{name: np.ascontiguousarray(mask[few]) for name, mask in masks.items()},
     )
 
@@ -74,14 +70,6 @@ def _regions(small: np.ndarray, eyes: list[np.ndarray], brows: list[np.ndarray])
         out[name] = np.minimum(cv2.GaussianBlur(mask, (0, 0), 1.2), left)
         left = left - out[name]
     return out | {"cheek": left}
-
-
-def _eyeballs(landmarks: np.ndarray) -> np.ndarray:
-    mask = np.zeros((SIZE, SIZE), np.uint8)
-    for upper, lower in zip(UPPER_LID, LOWER_LID, strict=True):
-        lids = landmarks[[*upper, *lower[-2:0:-1]]]
-        cv2.fillPoly(mask, [np.round(lids * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(mask, (0, 0), 1.5).astype(np.float32) * np.float32(1 / 255)
 
 
 def filled(points: np.ndarray, grow: int = 0, size: int = SMALL) -> np.ndarray:

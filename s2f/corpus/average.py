@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from scipy.spatial import Delaunay
 
-from .geometry import thin_plate
+from .geometry import SIZE, rescaled, thin_plate
 
 _POINTS = (
     "194,240 317,240 194,232 184,235 182,241 185,248 194,251 203,248 206,241 203,235 317,232 308,235 "
@@ -58,17 +58,22 @@ def areas(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
 
 
-def smallest_triangle(points: np.ndarray) -> float:
-    """The least share of its average area that any triangle keeps; below 0 the face is folded."""
-    return float((areas(points, triangles()) / areas(AVERAGE, triangles())).min())
+def smallest_triangle(points: np.ndarray, size: int = SIZE) -> float:
+    """The least share of its average area that any triangle keeps; below 0 the face is folded.
+
+    `size` is that of the points' picture.
+    """
+    return float((areas(points, triangles()) / areas(AVERAGE, triangles())).min()) * (SIZE / size) ** 2
 
 
 # creases, corners of the face and undersides of brows: no pixel-sharp edge says where they are
 _SOFT = np.array([*range(34, 50), *range(83, 87), *range(158, 183)])
 
 
-def unfolded(points: np.ndarray, least: float = 0.1) -> np.ndarray:
+def unfolded(points: np.ndarray, size: int = SIZE, least: float = 0.1) -> np.ndarray:
     """Where hand-placed creases cross what they should lie beside, lay them as the average face does."""
+    if size != SIZE:
+        return rescaled(unfolded(rescaled(points, SIZE / size), SIZE, least), size / SIZE)
     out = points
     for _ in range(3):
         share = areas(out, triangles()) / areas(AVERAGE, triangles())

@@ -13,8 +13,8 @@ from .geometry import SIZE
 _SMALL = SIZE // 4
 
 
-def random_backdrop(rng: np.random.Generator) -> np.ndarray:
-    """(512,512,3) float32 RGB, without grain."""
+def random_backdrop(rng: np.random.Generator, size: int = SIZE) -> np.ndarray:
+    """(size,size,3) float32 RGB, without grain."""
     kinds: list[tuple[float, Callable[[np.random.Generator], np.ndarray]]] = [
         (0.45, _paper),
         (0.2, _canvas),
@@ -23,7 +23,7 @@ def random_backdrop(rng: np.random.Generator) -> np.ndarray:
     ]
     pick = rng.choice(len(kinds), p=[share for share, _ in kinds])
     small = kinds[pick][1](rng).astype(np.float32)
-    return cv2.resize(small, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _lab(rng: np.random.Generator, low: float, high: float, chroma: float) -> np.ndarray:

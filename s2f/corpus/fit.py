@@ -20,6 +20,7 @@ from .teeth import Teeth, painted_teeth
 
 # soft outlines (hairline, jaw, cheeks, brows) bind the fit less than eyes, nose and mouth
 _LOOSE = (((71, 87), 0.5), ((109, 189), 0.25), ((158, 179), 0.5))
+_SOFT = 256  # pixels across the soft mask of the skin
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,40 +58,44 @@ class Person:
         return float(np.linalg.norm(self.view[0]))
 
 
-def fit(face: Face, kit: Kit, size: int = SIZE, teeth: Teeth | None = None) -> Person:
-    """`teeth` may come from a smiling photograph; those painted otherwise depend on the landmarks alone."""
+def fit(face: Face, kit: Kit, size: int | None = None, teeth: Teeth | None = None) -> Person:
+    """Of the picture's own size, or prepared for another.
+
+    `teeth` may come from a smiling photograph; those painted otherwise depend on the landmarks alone.
+    """
+    scale = face.size / SIZE
     landmarks = np.asarray(face.landmarks, float)
-    mesh, view, residual = _fit_mesh(landmarks, kit)
-    _seat_teeth(mesh, landmarks, kit, float(np.linalg.norm(view[0])))
-    ids, weights = _riders(mesh, landmarks, kit)
+    mesh, view, residual = fit_mesh(rescaled(landmarks, 1 / scale), kit)
+    mesh, view = rescaled(mesh, scale), view * scale
+    ids, weights = _riders(mesh, landmarks, kit, scale)
     eyes = (cut_eye(face.image, landmarks, 0), cut_eye(face.image, landmarks, 1))
     temple = np.isin(kit.anchored, range(109, 115))
     depth = mesh[kit.anchors[temple], 2].mean() - 1.2 * np.linalg.norm(view[0])
-    half, seed = rescaled(landmarks, 0.5), int(landmarks.sum())
+    half, seed = rescaled(landmarks, 0.5), int(landmarks.sum() / scale)
     person = Person(
-        size=SIZE,
+        size=face.size,
         kit=kit,
         image=np.ascontiguousarray(face.image),
         landmarks=landmarks,
         mesh=mesh,
         light=light_on(mesh, kit.triangles, kit.landmarks68[30]),
         source=mesh[:, :2].copy(),
-        lip_parting=_lip_parting(mesh, landmarks, kit),
+        lip_parting=_lip_parting(mesh, landmarks, kit, scale),
         view=view,
         pivot=np.array([landmarks[[109, 112], 0].mean(), landmarks[[119, 124], 1].mean(), depth]),
         riders=ids,
         rider_weights=weights,
         eyes=eyes,
         closing=(_closing(landmarks, kit, view, 0), _closing(landmarks, kit, view, 1)),
-        folds=fold_maps(half, SIZE // 2, weathering(face.image, landmarks), np.random.default_rng(seed)),
-        skin=_skin_mask(landmarks),
+        folds=fold_maps(half, face.size // 2, weathering(face.image, landmarks), np.random.default_rng(seed)),
+        skin=_skin_mask(landmarks, face.size),
         outline=silhouette(face),
         locks=face.locks,
         teeth=teeth or painted_teeth(np.random.default_rng(seed)),
         white=float(np.mean([np.percentile(eye.texture.mean(-1), 75) for eye in eyes])),
         residual=residual,
     )
-    return at_size(person, size)
+    return at_size(person, size or face.size)
 
 
 def at_size(person: Person, size: int) -> Person:
@@ -147,8 +152,11 @@ def folded(person: Person) -> bool:
     return bool(flipped.sum() > 0.007 * len(skin))
 
 
-def _fit_mesh(landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray, float]:
-    """(mesh in pixels, view, residual): pose and identity first, then a spline onto the landmarks."""
+def fit_mesh(landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray, float]:
+    """(mesh in pixels of a picture of 512, view, residual) of landmarks in such a picture.
+
+    Pose and identity first, then a spline onto the landmarks, then the teeth behind the lips.
+    """
     weight = np.ones(len(kit.anchored))
     for (first, end), value in _LOOSE:
         weight[(kit.anchored >= first) & (kit.anchored < end)] = value
@@ -162,6 +170,7 @@ def _fit_mesh(landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray, 
     edge = np.array([(x, y) for x in grid for y in grid if (x, y) != (0.5, 0.5)]) * SIZE
     known = np.vstack([mesh[kit.anchors, :2], edge])
     mesh[:, :2] += thin_plate(known, np.vstack([missing, np.zeros_like(edge)]), mesh[:, :2])
+    _seat_teeth(mesh, landmarks, kit, float(np.linalg.norm(view[0])))
     return mesh, view, float(residual)
 
 
@@ -182,26 +191,24 @@ def _by_height(height: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return rows, np.array([y[height == h].mean() for h in rows])
 
 
-def _lip_parting(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit) -> np.ndarray:
+def _lip_parting(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit, scale: float) -> np.ndarray:
     left, right = landmarks[87, 0], landmarks[93, 0]
-    x, y = mesh[:, 0], mesh[:, 1]
-    gap = 2.6 * np.clip(np.minimum(x - left, right - x) / (0.18 * (right - left)), 0, 1)
-    slit = kit.lips & (x > left) & (x < right)
-    upper, lower = slit & (kit.lower < 0.5), slit & (kit.lower >= 0.5)
-    out = np.zeros(len(mesh))
+    ids = np.flatnonzero(kit.lips & (mesh[:, 0] > left) & (mesh[:, 0] < right))
+    x, y = mesh[ids, 0], mesh[ids, 1]
+    gap = 2.6 * scale * np.clip(np.minimum(x - left, right - x) / (0.18 * (right - left)), 0, 1)
     above = curve(landmarks[list(at.LIP_SEAM_UPPER)], x) - gap
     below = curve(landmarks[list(at.LIP_SEAM_LOWER)], x) + gap
-    out[upper] = np.minimum(above - y, 0)[upper]
-    out[lower] = np.maximum(below - y, 0)[lower]
+    out = np.zeros(len(mesh))
+    out[ids] = np.where(kit.lower[ids] < 0.5, np.minimum(above - y, 0), np.maximum(below - y, 0))
     return out
 
 
-def _riders(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit) -> tuple[np.ndarray, np.ndarray]:
+def _riders(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit, scale: float) -> tuple[np.ndarray, np.ndarray]:
     skin = kit.parts[SKIN]
     ids = skin[cKDTree(mesh[skin, :2]).query(landmarks, 4)[1]]
     pinned = np.isin(kit.anchored, at.PINNED)
     ids[kit.anchored[pinned]] = kit.anchors[pinned][:, None]
-    weights = 1 / (1 + ((mesh[ids, :2] - landmarks[:, None]) ** 2).sum(-1))
+    weights = 1 / (scale**2 + ((mesh[ids, :2] - landmarks[:, None]) ** 2).sum(-1))
     return ids, weights / weights.sum(1, keepdims=True)
 
 
@@ -218,7 +225,9 @@ def _closing(landmarks: np.ndarray, kit: Kit, view: np.ndarray, side: int) -> fl
     return float(np.clip(opening / max(travel, 1e-6), 0.5, 2.0))
 
 
-def _skin_mask(landmarks: np.ndarray) -> np.ndarray:
-    mask = np.zeros((SIZE, SIZE), np.uint8)
-    cv2.fillPoly(mask, [landmarks[list(at.FACE_RING)].round().astype(np.int32)], 255)
-    return cv2.GaussianBlur(cv2.erode(mask, np.ones((11, 11), np.uint8)), (0, 0), 4.8)
+def _skin_mask(landmarks: np.ndarray, size: int) -> np.ndarray:
+    mask, work = np.zeros((_SOFT, _SOFT), np.uint8), rescaled(landmarks, _SOFT / size)
+    ring = np.round(work[list(at.FACE_RING)] * 16).astype(np.int32)
+    cv2.fillPoly(mask, [ring], 255, cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(cv2.erode(mask, np.ones((5, 5), np.uint8)), (0, 0), 2.4)
+    return cv2.resize(soft, (size, size), interpolation=cv2.INTER_LINEAR)

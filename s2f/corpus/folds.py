@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numba import njit
 
-from .geometry import catmull_rom
+from .geometry import SIZE, catmull_rom
 
 GROUPS = ("brow", "forehead", "nose", "nasolabial", "crow", "frown")
 
@@ -171,16 +171,17 @@ def fold_maps(landmarks: np.ndarray, size: int, strength: float, rng: np.random.
 
 def weathering(image: np.ndarray, landmarks: np.ndarray) -> float:
     """How deeply this skin folds, about 1: rough skin does more than smooth, and roughness goes with age."""
-    lm = landmarks
+    lm, scale = landmarks, len(image) / SIZE
+    reach, rim = round(20 * scale), round(8 * scale)
     brow, top = (lm[76] + lm[77]) / 2, (lm[138] + lm[140]) / 2
     places = [brow + 0.35 * (top - brow), (lm[158] + lm[46]) / 2, (lm[161] + lm[47]) / 2]
-    places += [lm[18] + (-20, 8), lm[27] + (20, 8)]
+    places += [lm[18] + (-20 * scale, 8 * scale), lm[27] + (20 * scale, 8 * scale)]
     roughness = []
     for x, y in np.array(places).astype(int):
-        patch = image[max(y - 20, 0) : y + 20, max(x - 20, 0) : x + 20]
+        patch = image[max(y - reach, 0) : y + reach, max(x - reach, 0) : x + reach]
         log = np.log(np.maximum(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), 8).astype(np.float32))
-        band = cv2.GaussianBlur(log, (0, 0), 1.2) - cv2.GaussianBlur(log, (0, 0), 4)
-        roughness.append(band[8:-8, 8:-8].std())
+        band = cv2.GaussianBlur(log, (0, 0), 1.2 * scale) - cv2.GaussianBlur(log, (0, 0), 4 * scale)
+        roughness.append(band[rim:-rim, rim:-rim].std())
     return float(np.clip(0.55 + 20 * np.median(roughness), 0.7, 1.25))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numba import njit
@@ -76,25 +78,42 @@ def curve(points: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def push_pull(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Fill (h, w, c) `values` where `weight` is 0, from ever coarser averages of where it is 1."""
-    levels = [(values * weight[..., None], weight)]
+    channels = values.shape[2]
+    total = np.empty(values.shape, np.float32)
+    share = np.ascontiguousarray(weight, np.float32)
+    _weigh(values, share, total)
+    levels: list[tuple[np.ndarray, np.ndarray]] = [(total, share)]
     while min(levels[-1][1].shape) > 1:
-        total, share = levels[-1]
-        size = (max(1, share.shape[1] // 2), max(1, share.shape[0] // 2))
-        smaller = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
-        levels.append(
-            (
-                smaller.reshape(size[1], size[0], -1),
-                cv2.resize(share, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0]),
-            )
-        )
-    total, share = levels[-1]
-    out = total / np.maximum(share, 1e-6)[..., None]
+        share = levels[-1][1]
+        w, h = max(1, share.shape[1] // 2), max(1, share.shape[0] // 2)
+        smaller = [cv2.resize(level, (w, h), interpolation=cv2.INTER_AREA) for level in levels[-1]]
+        levels.append((smaller[0].reshape(h, w, channels), smaller[1].reshape(h, w)))
+    out: np.ndarray = levels[-1][0] / np.maximum(levels[-1][1], np.float32(1e-6))[..., None]
     for total, share in levels[-2::-1]:
         h, w = share.shape
-        coarse = cv2.resize(out, (w, h), interpolation=cv2.INTER_LINEAR).reshape(h, w, -1)
-        trust = np.minimum(share * 1.6, 1)[..., None]
-        out = total / np.maximum(share, 1e-6)[..., None] * trust + coarse * (1 - trust)
+        out = cv2.resize(out, (w, h), interpolation=cv2.INTER_LINEAR).reshape(h, w, channels)
+        _fill(total, share, out)
     return out
+
+
+@njit(cache=True)
+def _weigh(values: np.ndarray, share: np.ndarray, total: np.ndarray) -> None:
+    for y in range(total.shape[0]):
+        for x in range(total.shape[1]):
+            for c in range(total.shape[2]):
+                total[y, x, c] = values[y, x, c] * share[y, x]
+
+
+@njit(cache=True)
+def _fill(total: np.ndarray, share: np.ndarray, out: np.ndarray) -> None:
+    """The level's own averages where it has any; `out` is the coarser level, enlarged."""
+    for y in range(total.shape[0]):
+        for x in range(total.shape[1]):
+            if share[y, x] > 0:
+                trust = min(share[y, x] * np.float32(1.6), np.float32(1))
+                over = trust / max(share[y, x], np.float32(1e-6))
+                for c in range(total.shape[2]):
+                    out[y, x, c] = total[y, x, c] * over + out[y, x, c] * (np.float32(1) - trust)
 
 
 _LANES = 128
@@ -104,21 +123,22 @@ _MANTISSA, _ONE = np.uint64(0xFFFFFFFFFFFFF), np.uint64(0x3FF0000000000000)
 
 @njit(cache=True, error_model="numpy")
 def _radial_sum(query: np.ndarray, centres: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
-    """Add r² log(r) of every centre to `out`, many queries side by side.
+    """Add r² log(r) of every centre times its weights to `out`, many queries side by side.
 
     A logarithm by its exponent and a short series (to 1e-9) is one that a processor takes of several numbers
     at once; every sum keeps its order, so that all processors agree.
     """
     r2, exponent, mantissa = np.empty(_LANES), np.empty(_LANES, np.uint64), np.empty(_LANES, np.uint64)
-    x, y, sx, sy = np.empty(_LANES), np.empty(_LANES), np.empty(_LANES), np.empty(_LANES)
+    x, y, u, columns = np.empty(_LANES), np.empty(_LANES), np.empty(_LANES), weights.shape[1]
+    sums = np.empty((columns, _LANES))
     as_bits, power, rest = r2.view(np.uint64), exponent.view(np.float64), mantissa.view(np.float64)
     for first in range(0, len(query), _LANES):
         count = min(_LANES, len(query) - first)
         for i in range(_LANES):
             x[i], y[i] = query[first + min(i, count - 1), 0], query[first + min(i, count - 1), 1]
-            sx[i], sy[i] = 0.0, 0.0
+        sums[:] = 0.0
         for j in range(len(centres)):
-            cx, cy, wx, wy = centres[j, 0], centres[j, 1], weights[j, 0], weights[j, 1]
+            cx, cy = centres[j, 0], centres[j, 1]
             for i in range(_LANES):
                 r2[i] = (x[i] - cx) * (x[i] - cx) + (y[i] - cy) * (y[i] - cy) + 1e-30
             for i in range(_LANES):
@@ -129,29 +149,52 @@ def _radial_sum(query: np.ndarray, centres: np.ndarray, weights: np.ndarray, out
                 s2 = s * s
                 series = s * (2 + s2 * (2 / 3 + s2 * (2 / 5 + s2 * (2 / 7 + s2 * (2 / 9)))))
                 log = (power[i] - 4503599627371519.0 + 0.5) * 0.6931471805599453 + series
-                u = 0.5 * r2[i] * log
-                sx[i] += u * wx
-                sy[i] += u * wy
+                u[i] = 0.5 * r2[i] * log
+            for k in range(columns):
+                weight = weights[j, k]
+                for i in range(_LANES):
+                    sums[k, i] += u[i] * weight
         for i in range(count):
-            out[first + i, 0] += sx[i]
-            out[first + i, 1] += sy[i]
+            for k in range(columns):
+                out[first + i, k] += sums[k, i]
+
+
+@njit(cache=True)
+def _radial(points: np.ndarray, smooth: float, system: np.ndarray) -> None:
+    for i in range(len(points)):
+        system[i, i] = smooth
+        for j in range(i):
+            dx, dy = points[i, 0] - points[j, 0], points[i, 1] - points[j, 1]
+            r2 = dx * dx + dy * dy
+            system[i, j] = system[j, i] = 0.5 * r2 * np.log(max(r2, 1e-12))
 
 
 def thin_plate(
     points: np.ndarray, moves: np.ndarray, query: np.ndarray, smooth: float = 0.3, scale: float = 1 / SIZE
 ) -> np.ndarray:
-    """The thin-plate spline through `moves` at `points`, at `query`; `scale` brings pixels to about 1."""
+    """The thin-plate spline through `moves` at `points`, at `query`; `scale` brings pixels to about 1.
+
+    `moves` (n, k) may be several pairs of columns, which cost hardly more than one.
+    """
     points, query = points * scale, np.ascontiguousarray(query * scale)
     n = len(points)
-    r2 = ((points[:, None] - points[None]) ** 2).sum(-1)
     plane = np.hstack([np.ones((n, 1)), points])
     system = np.zeros((n + 3, n + 3))
-    system[:n, :n] = 0.5 * r2 * np.log(np.maximum(r2, 1e-12)) + smooth * 1e-4 * np.eye(n)
+    _radial(np.ascontiguousarray(points), smooth * 1e-4, system)
     system[:n, n:], system[n:, :n] = plane, plane.T
-    weights = np.linalg.solve(system, np.vstack([moves, np.zeros((3, 2))]))
+    weights = np.linalg.solve(system, np.vstack([moves, np.zeros((3, moves.shape[1]))]))
     out = weights[n] + query @ weights[n + 1 :]
     _radial_sum(query, np.ascontiguousarray(points), np.ascontiguousarray(weights[:n]), out)
     return out
+
+
+@cache
+def pixel_grid(size: int) -> np.ndarray:
+    """(size, size, 2) float32: x and y of every pixel; not to be written to."""
+    line = np.arange(size, dtype=np.float32)
+    grid = np.stack(np.meshgrid(line, line), -1)
+    grid.setflags(write=False)
+    return grid
 
 
 def rolled(xy: np.ndarray, degrees: float | np.ndarray, pivot: np.ndarray) -> np.ndarray:
@@ -188,7 +231,8 @@ def solve_camera(
     for _ in range(rounds):
         shape = points + np.tensordot(mix, modes, 1)
         system = np.hstack([shape, np.ones((len(shape), 1))])
-        affine = np.linalg.lstsq(system * weight[:, None], target * weight[:, None], rcond=None)[0][:3].T
+        weighted = (system * weight[:, None] ** 2).T
+        affine = np.linalg.solve(weighted @ system, weighted @ target)[:3].T
         scale = (np.linalg.norm(affine[0]) + np.linalg.norm(affine[1])) / 2
         right = affine[0] / np.linalg.norm(affine[0])
         down = affine[1] - right * (affine[1] @ right)
@@ -196,7 +240,7 @@ def solve_camera(
         view = scale * np.stack([right, down, np.cross(right, down)])
         view[2] *= np.sign(view[2, 2])
         shift = (weight[:, None] * (target - shape @ view[:2].T)).sum(0) / weight.sum()
-        seen = np.einsum("ij,kvj->vik", view[:2], modes).reshape(-1, len(modes))
+        seen = (modes.reshape(-1, 3) @ view[:2].T).reshape(len(modes), -1).T
         residual = (target - points @ view[:2].T - shift).ravel()
         mix = np.linalg.solve((seen * doubled).T @ seen + ridge, (seen * doubled).T @ residual)
     return view, shift, mix

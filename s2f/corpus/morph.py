@@ -15,11 +15,12 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numba import njit
 
 from ..errors import CorpusError
 from . import points as at
 from .average import smallest_triangle, unfolded
-from .geometry import SIZE, push_pull, sampled, thin_plate
+from .geometry import SIZE, pixel_grid, push_pull, sampled, thin_plate
 from .look import measure_look
 from .mirror import mirror
 from .people import Sources, draw_sources
@@ -37,16 +38,17 @@ _REGIONS: dict[str, list[int]] = {
     "outline": [*range(109, 126), *range(133, 158), *range(185, 189)],
 }
 _SHARE = {"jaw": 0.55, "cheek": 0.8, "outline": 0.35}  # how far the host's outline follows the donors
-_LARGEST_MOVE = 12.0  # pixels of it, for hair is of all lengths
+_LARGEST_MOVE = 12.0  # pixels at 512 of it, for hair is of all lengths
 _OTHER_SKIN = 17.0  # L* from the host's skin, beyond which a donor gives no eyes or mouth
 _HOST = 0.05  # what the host adds to its share of every texture: somebody must have one
 _THIN = 0.12  # of its average area, below which a triangle of landmarks is about to fold
 _TRIES = 40
+_UNSEEN = 0.004  # of the picture, a share that rounding hides
 _LIGHT = (0.8, 1.25)  # how far a donor's light and shade may be bent towards the host's
-_GRID = 8  # pixels between the spline's samples
-_QUARTER = SIZE // 4
-_LINE = np.linspace(0, SIZE - 1, 7)
-_EDGE = np.array([(x, y) for x in _LINE for y in _LINE if x in (0, SIZE - 1) or y in (0, SIZE - 1)])
+_NODES = 64  # samples of the spline across the picture
+_SMALL = SIZE // 4  # pixels across the small maps, whatever the picture's size
+_LINE = np.linspace(0, 1, 7)
+_EDGE = np.array([(x, y) for x in _LINE for y in _LINE if x in (0, 1) or y in (0, 1)])
 
 
 def new_identity(
@@ -77,21 +79,22 @@ def synthesise(sources: Sources, rng: np.random.Generator) -> Face:
     host = faces[0]
     landmarks, shares = _mixed_shape(faces, rng)
     shares = _textures(shares, traits, rng)
-    y0, y1, x0, x1 = _box(landmarks)
-    whole = _warped(host, landmarks, (0, SIZE, 0, SIZE))
-    crops = [whole[y0:y1, x0:x1], *(_warped(face, landmarks, (y0, y1, x0, x1)) for face in faces[1:])]
-    masks = _masks(landmarks)
-    layers = [crops[0].astype(np.float32), *_recoloured(crops, masks, (y0, y1, x0, x1))]
-    inner = _blended(layers, masks, shares, crops, landmarks, (y0, y1, x0, x1))
-    image = whole.copy()
-    image[y0:y1, x0:x1] = np.clip(inner + 0.5, 0, 255).astype(np.uint8)
+    size, box = host.size, _box(landmarks, host.size)
+    moves = _moves(faces, landmarks)
+    image = _warped(host, moves[0], np.s_[:, :])
+    crops = [image[box], *(_warped(face, move, box) for face, move in zip(faces[1:], moves[1:], strict=True))]
+    masks = _masks((landmarks + 0.5) * (_SMALL / size) - 0.5)
+    few = _shrunk(box, size)
+    clear = [_skin_like(crop, masks["skin"][few]) for crop in crops]
+    tone = _tone_weights(masks, shares, clear, landmarks * (SIZE / size), few)
+    image[box] = _blended(_recoloured(crops, clear, masks, few), tone)
     ids = tuple(s.face.sources[0] for s in who)
     return Face(image, landmarks, host.gender, host.group, ids, host.mirrored)
 
 
 @lru_cache(maxsize=1024)
 def _sound(face: Face) -> Face:
-    return replace(face, landmarks=unfolded(face.landmarks))
+    return replace(face, landmarks=unfolded(face.landmarks, face.size))
 
 
 @dataclass(frozen=True)
@@ -107,14 +110,16 @@ def _traits(face: Face) -> _Traits:
     look, lm = measure_look(face.image, face.landmarks), face.landmarks
     assert look["skin"] is not None
     assert look["eye"] is not None
-    lab = cv2.cvtColor(face.image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    scale = face.size / SIZE
 
     def patch(where: np.ndarray, radius: int = 7) -> np.ndarray:
-        x, y = np.clip(np.rint(where).astype(int), radius, SIZE - radius - 1)
-        return lab[y - radius : y + radius + 1, x - radius : x + radius + 1].reshape(-1, 3)
+        radius = max(1, round(radius * scale))
+        x, y = np.clip(np.rint(where).astype(int), radius, face.size - radius - 1)
+        part = face.image[y - radius : y + radius + 1, x - radius : x + radius + 1]
+        return cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3)
 
     brows = np.vstack([patch((lm[a] + lm[b]) / 2, 2) for a, b in ((73, 83), (74, 84), (79, 85), (80, 86))])
-    cheeks = np.vstack([patch(lm[165] + (4, 14)), patch(lm[168] + (-4, 14))])
+    cheeks = np.vstack([patch(lm[165] + (4 * scale, 14 * scale)), patch(lm[168] + (-4 * scale, 14 * scale))])
     chin = (lm[129] + lm[106]) / 2
     jaw = [(lm[a] * 0.72 + lm[93 if a > 129 else 87] * 0.28) for a in (127, 128, 130, 131)]
     lower = np.vstack(
@@ -133,7 +138,7 @@ def _traits(face: Face) -> _Traits:
 
 def _mixed_shape(faces: list[Face], rng: np.random.Generator) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """(landmarks, region -> share of each face)."""
-    count = len(faces)
+    count, size = len(faces), faces[0].size
     base = rng.dirichlet([1.2] + [2.2] * (count - 1))
     every = np.stack([face.landmarks for face in faces])
     shares = {region: rng.dirichlet(base * 9 + 0.15) for region in _REGIONS}
@@ -144,12 +149,13 @@ def _mixed_shape(faces: list[Face], rng: np.random.Generator) -> tuple[np.ndarra
             mixed = np.tensordot(share, every[:, ids], 1)
             move = _SHARE.get(region, 1.0) * (mixed - shape[ids])
             if region == "outline":  # hair cut off by the frame stays there
-                inside = np.minimum(shape[ids], SIZE - 1 - shape[ids]).min(1, keepdims=True)
-                move = np.clip(move, -_LARGEST_MOVE, _LARGEST_MOVE) * np.clip(inside / 60, 0, 1)
+                inside = np.minimum(shape[ids], size - 1 - shape[ids]).min(1, keepdims=True) / size
+                most = _LARGEST_MOVE * size / SIZE
+                move = np.clip(move, -most, most) * np.clip(inside * SIZE / 60, 0, 1)
             shape[ids] += move
-        if smallest_triangle(shape) >= _THIN:
+        if smallest_triangle(shape, size) >= _THIN:
             break
-    return unfolded(shape), shares
+    return unfolded(shape, size), shares
 
 
 def _textures(
@@ -182,36 +188,48 @@ def _textures(
     return out
 
 
-def _box(lm: np.ndarray) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right) of the inner face, in whole steps of the spline's grid."""
-    ring = lm[list(at.FACE_RING)]
-    low, high = np.floor(ring.min(0) / _GRID) * _GRID, np.ceil(ring.max(0) / _GRID) * _GRID
-    x0, y0 = np.clip(low.astype(int) - _GRID, 0, SIZE)
-    x1, y1 = np.clip(high.astype(int) + _GRID, 0, SIZE)
-    return int(y0), int(y1), int(x0), int(x1)
+def _box(lm: np.ndarray, size: int) -> tuple[slice, slice]:
+    """Rows and columns of the inner face, in whole steps of the spline's samples."""
+    ring, step = lm[list(at.FACE_RING)], size // _NODES
+    low, high = np.floor(ring.min(0) / step) * step, np.ceil(ring.max(0) / step) * step
+    x0, y0 = np.clip(low.astype(int) - step, 0, size)
+    x1, y1 = np.clip(high.astype(int) + step, 0, size)
+    return np.s_[int(y0) : int(y1), int(x0) : int(x1)]
 
 
-def _warped(face: Face, target: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """The part `box` of the picture warped so that its landmarks come to lie at `target`."""
-    y0, y1, x0, x1 = box
-    xs, ys = np.arange(x0, x1 + 1, _GRID), np.arange(y0, y1 + 1, _GRID)
-    nodes = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2).astype(float)
-    moves = thin_plate(
-        np.vstack([target, _EDGE]), np.vstack([face.landmarks - target, np.zeros_like(_EDGE)]), nodes, 0.1
+def _shrunk(box: tuple[slice, slice], size: int, across: int = _SMALL) -> tuple[slice, slice]:
+    """The same part of a map that is `across` pixels wide."""
+    step = size // across
+    rows, columns = (slice(part.start // step, part.stop // step) for part in box)
+    return rows, columns
+
+
+def _moves(faces: list[Face], target: np.ndarray) -> list[np.ndarray]:
+    """For each face where its picture is to be sampled, less the pixel's own place: (nodes, nodes, 2)."""
+    size = faces[0].size
+    places = (np.arange(_NODES) + 0.5) * (size / _NODES) - 0.5
+    nodes = np.stack(np.meshgrid(places, places), -1).reshape(-1, 2)
+    moves = np.vstack(
+        [np.hstack([face.landmarks - target for face in faces]), np.zeros((len(_EDGE), 2 * len(faces)))]
     )
-    field = moves.reshape(len(ys), len(xs), 2).astype(np.float32)
-    gx, gy = np.meshgrid(
-        np.arange(x1 - x0, dtype=np.float32) / _GRID, np.arange(y1 - y0, dtype=np.float32) / _GRID
-    )
-    where = cv2.remap(field, gx, gy, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    where = where + np.dstack([gx * _GRID + x0, gy * _GRID + y0])
-    return sampled(face.image, where, cv2.INTER_CUBIC)
+    known = np.vstack([target, _EDGE * (size - 1)])
+    field = thin_plate(known, moves, nodes, 0.1, 1 / size).astype(np.float32)
+    return [field[:, k : k + 2].reshape(_NODES, _NODES, 2) for k in range(0, field.shape[1], 2)]
+
+
+def _warped(face: Face, move: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
+    """The part `box` of the picture, each pixel from where the spline sends it."""
+    places = pixel_grid(face.size)[box]
+    whole = box[0].start is None
+    few = move if whole else move[_shrunk(box, face.size, _NODES)]
+    where = cv2.resize(few, places.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return sampled(face.image, cv2.add(where, places), cv2.INTER_CUBIC)
 
 
 def _hull_mask(points: np.ndarray, blur: float, grow: float = 0) -> np.ndarray:
-    """A soft convex shape, drawn at a quarter of the size; `blur` and `grow` in whole pixels."""
-    mask: np.ndarray = np.zeros((_QUARTER, _QUARTER), np.float32)
-    hull = cv2.convexHull(((points + 0.5) / 4 * 16 - 8).astype(np.int32))
+    """A soft convex shape on a small map; `blur` and `grow` in pixels at 512."""
+    mask: np.ndarray = np.zeros((_SMALL, _SMALL), np.float32)
+    hull = cv2.convexHull((points * 16).astype(np.int32))
     cv2.fillConvexPoly(mask, hull, 1.0, cv2.LINE_AA, 4)
     if grow:
         reach = 2 * round(abs(grow) / 4) + 1
@@ -228,7 +246,7 @@ def _face_hull(lm: np.ndarray, forehead: float) -> np.ndarray:
 
 
 def _masks(lm: np.ndarray) -> dict[str, np.ndarray]:
-    """Soft masks at a quarter of the size: regions, the inner face, eyeballs, and plain skin."""
+    """Soft small maps, `lm` in their pixels: regions, the inner face, eyeballs, and plain skin."""
     lids = [[*at.UPPER_LID[side], *at.LOWER_LID[side]] for side in (0, 1)]
     nostrils = [62, 63, 64, 180, 55, 181, 69, 68, 67]
     features = [lm[[*lids[0], *range(71, 77)]], lm[[*lids[1], *range(77, 83)]], lm[87:109], lm[nostrils]]
@@ -252,18 +270,22 @@ def _masks(lm: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _recoloured(
-    crops: list[np.ndarray], masks: dict[str, np.ndarray], box: tuple[int, int, int, int]
+    crops: list[np.ndarray], clear: list[np.ndarray], masks: dict[str, np.ndarray], few: tuple[slice, slice]
 ) -> list[np.ndarray]:
-    """The donors in the host's tone and, as far as their own light allows, its light; eyeballs spared."""
-    quarter = _quarter(box)
-    valid = [masks["skin"][quarter] * _skin_like(crop, masks["skin"][quarter]) for crop in crops]
+    """All faces as float32, the donors in the host's tone and, as far as their own light allows, its light.
+
+    Eyeballs are spared.
+    """
+    valid = [masks["skin"][few] * alike for alike in clear]
     soft = [_soft(crop, weight) for crop, weight in zip(crops, valid, strict=True)]
     means = [
-        np.average(low, axis=(0, 1), weights=weight + 1e-6) for low, weight in zip(soft, valid, strict=True)
+        np.average(low, axis=(0, 1), weights=weight + 1e-6).astype(np.float32)
+        for low, weight in zip(soft, valid, strict=True)
     ]
-    spared = 1 - 0.75 * masks["balls"][quarter][..., None]
-    lips = 1 - 0.7 * masks["lips"][quarter][..., None]  # what is grey on cheeks would be purple on them
-    out = []
+    spared = 1 - 0.75 * masks["balls"][few][..., None]
+    lips = 1 - 0.7 * masks["lips"][few][..., None]  # what is grey on cheeks would be purple on them
+    size = crops[0].shape[1::-1]
+    out: list[np.ndarray] = [crops[0].astype(np.float32)]
     for crop, low, mean in zip(crops[1:], soft[1:], means[1:], strict=True):
         host_light, own_light = soft[0] / means[0], low / mean
         light = np.clip(host_light / own_light, *_LIGHT)
@@ -272,109 +294,99 @@ def _recoloured(
         gain = np.clip((wanted + 8) / (low + 8), 0.4, 2.2) ** 0.5
         shift = wanted - low * gain
         gain, shift = (
-            field.mean(-1, keepdims=True) + lips * (field - field.mean(-1, keepdims=True))
+            (grey + lips * (field - grey)) * spared
             for field in (gain - 1, shift)
+            for grey in (field.mean(-1, keepdims=True),)
         )
-        gain, shift = (_enlarged(field * spared, crop) for field in (gain, shift))
-        out.append(crop + crop * gain + shift)
+        gain, shift = (cv2.resize(field, size, interpolation=cv2.INTER_LINEAR) for field in (gain + 1, shift))
+        out.append(cv2.add(cv2.multiply(crop, gain, dtype=cv2.CV_32F), shift))
     return out
 
 
-def _enlarged(field: np.ndarray, like: np.ndarray) -> np.ndarray:
-    size = (like.shape[1], like.shape[0])
-    return cv2.resize(field.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-
-
-def _quarter(box: tuple[int, int, int, int]) -> tuple[slice, slice]:
-    y0, y1, x0, x1 = (edge // 4 for edge in box)
-    return slice(y0, y1), slice(x0, x1)
-
-
-def _small(crop: np.ndarray) -> np.ndarray:
-    size = (crop.shape[1] // 4, crop.shape[0] // 4)
-    return cv2.resize(crop, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+def _small(crop: np.ndarray, like: np.ndarray) -> np.ndarray:
+    return cv2.resize(crop, like.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def _skin_like(crop: np.ndarray, skin: np.ndarray) -> np.ndarray:
-    """0-1 at a quarter of the size: how much each place looks like this face's own skin and not like hair."""
-    small = _small(crop)
-    luma = small @ np.array([0.3, 0.59, 0.11], np.float32)
-    sure = skin > 0.8
-    middle, spread = (
-        np.median(luma[sure]),
-        max(1.48 * np.median(np.abs(luma[sure] - np.median(luma[sure]))), 7),
-    )
-    return np.clip(2.6 - np.abs(luma - middle) / spread, 0, 1)
+    """0-1 on a small map: how much each place looks like this face's own skin and not like hair."""
+    luma = cv2.transform(_small(crop, skin), np.array([[0.3, 0.59, 0.11]], np.float32))
+    sure = luma[skin > 0.8]
+    middle = np.median(sure)
+    spread = max(1.48 * np.median(np.abs(sure - middle)), 7)
+    return np.clip(2.6 - np.abs(luma - middle) / np.float32(spread), 0, 1)
 
 
 def _soft(crop: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The skin's colour without its features, everywhere: a wide average of the places of `weight`."""
-    small = _small(crop) * weight[..., None]
+    small = _small(crop, weight) * weight[..., None]
     total, share = cv2.GaussianBlur(small, (0, 0), 5), cv2.GaussianBlur(weight, (0, 0), 5)
     trusted = np.clip(share / 0.15, 0, 1)
-    return cv2.GaussianBlur(
-        push_pull(total / np.maximum(share, 1e-4)[..., None], (trusted > 0.5).astype(np.float32)), (0, 0), 2
-    )
+    filled = push_pull(total / np.maximum(share, 1e-4)[..., None], (trusted > 0.5).astype(np.float32))
+    return cv2.GaussianBlur(filled, (0, 0), 2)
 
 
-def _blended(
-    layers: list[np.ndarray],
-    masks: dict[str, np.ndarray],
-    shares: dict[str, np.ndarray],
-    crops: list[np.ndarray],
-    lm: np.ndarray,
-    box: tuple[int, int, int, int],
-) -> np.ndarray:
-    """Tone from everybody by share, fine detail from whoever dominates."""
-    tone = _tone_weights(masks, shares, crops, lm, box)
+def _blended(layers: list[np.ndarray], tone: np.ndarray) -> np.ndarray:
+    """(h, w, 3) uint8: tone from everybody by share, fine detail from whoever dominates."""
     sharp = tone**5
     sharp /= np.maximum(sharp.sum(0), 1e-6)
     size = (layers[0].shape[1], layers[0].shape[0])
-    out = np.zeros_like(layers[0])
-    half = (size[0] // 2, size[1] // 2)
+    half = (tone.shape[2] * 2, tone.shape[1] * 2)  # so many pixels of the face, whatever the picture's size
+    out = np.full_like(layers[0], 0.5)
     for layer, share, detail in zip(layers, tone, sharp, strict=True):
+        if share.max() < _UNSEEN:
+            continue
         low = cv2.resize(layer, half, interpolation=cv2.INTER_AREA)
         low = cv2.resize(cv2.GaussianBlur(low, (0, 0), 2.5), size, interpolation=cv2.INTER_LINEAR)
-        share, detail = (
-            cv2.resize(w, size, interpolation=cv2.INTER_LINEAR)[..., None] for w in (share, detail)
-        )
-        out += detail * layer + (share - detail) * low
-    return out
+        weights = cv2.resize(cv2.merge([share, detail]), size, interpolation=cv2.INTER_LINEAR)
+        _add(out, layer, low, weights)
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+@njit(cache=True)
+def _add(out: np.ndarray, layer: np.ndarray, low: np.ndarray, weights: np.ndarray) -> None:
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            detail = weights[y, x, 1]
+            rest = weights[y, x, 0] - detail
+            for c in range(3):
+                out[y, x, c] += detail * layer[y, x, c] + rest * low[y, x, c]
 
 
 def _tone_weights(
     masks: dict[str, np.ndarray],
     shares: dict[str, np.ndarray],
-    crops: list[np.ndarray],
+    clear: list[np.ndarray],
     lm: np.ndarray,
-    box: tuple[int, int, int, int],
+    few: tuple[slice, slice],
 ) -> np.ndarray:
-    """(faces, h/4, w/4) weights that sum to one: the host's outside the inner face and under its own hair."""
-    quarter = _quarter(box)
-    parts = {name: mask[quarter] for name, mask in masks.items()}
-    rows = (np.arange(box[0] // 4, box[1] // 4) * 4 + 1.5)[:, None]
+    """(faces, h, w) weights that sum to one: the host's outside the inner face and under its own hair.
+
+    `clear` says where each face looks like its own skin; `lm` as at 512.
+    """
+    parts = {name: mask[few] for name, mask in masks.items()}
+    rows = (np.arange(few[0].start, few[0].stop) * 4 + 1.5)[:, None]
     lower = np.clip((rows - (lm[55, 1] - 22)) / 36, 0, 1).astype(np.float32)
     total = parts["eyes"] + parts["nose"] + parts["mouth"] + parts["jaw"]
     rest = np.clip(1 - total, 0, 1)
-    clear = [_clear_of_hair(crop, parts, lm, rows) for crop in crops]
+    bare = [_clear_of_hair(alike, parts, lm, rows) for alike in clear]
     weights = np.stack(
         [
             sum(parts[name] * shares[name][k] for name in ("eyes", "nose", "mouth", "jaw"))
             / np.maximum(total, 1)
             + rest * (shares["cheek"][k] * (1 - lower) + shares["low cheek"][k] * lower)
-            for k in range(len(crops))
+            for k in range(len(clear))
         ]
     ).astype(np.float32)
-    weights[1:] *= np.stack(clear[1:]) * (clear[0] * parts["inner"])
+    weights[1:] *= np.stack(bare[1:]) * (bare[0] * parts["inner"])
     weights[0] = 1 - weights[1:].sum(0)
     return np.maximum(weights, 0)
 
 
 def _clear_of_hair(
-    crop: np.ndarray, parts: dict[str, np.ndarray], lm: np.ndarray, rows: np.ndarray
+    alike: np.ndarray, parts: dict[str, np.ndarray], lm: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
     """0 where hair lies over this face's forehead or temples, 1 elsewhere."""
     above = np.clip((lm[[73, 80], 1].mean() + 4 - rows) / 8, 0, 1).astype(np.float32)
-    hair = (1 - _skin_like(crop, parts["skin"])) * above * (1 - parts["eyes"])
+    hair = (1 - alike) * above * (1 - parts["eyes"])
     hair = cv2.GaussianBlur(cv2.dilate((hair > 0.5).astype(np.float32), np.ones((3, 3))), (0, 0), 1.5)
     return 1 - np.clip(1.3 * hair, 0, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numba import njit
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from .geometry import rescaled
@@ -13,26 +14,27 @@ from .surface import away_from, fitted
 WORK = 256
 _UNLIKE = np.array([1.0, 2.0, 2.0])
 RAYS = np.radians(np.linspace(-205, 25, 56))
+_DIRECTIONS = np.stack([np.cos(RAYS), np.sin(RAYS)], 1)
+_CLEAR = round(0.027 * WORK)  # pixels of backdrop in a row that end the hair
+_SEEN = 0.4  # opacity from which a place is hair
 
 
 def hair_outline(image: np.ndarray, eyes: np.ndarray) -> np.ndarray:
     """(56, 2) points in the picture, from ear over the hair to ear; `eyes` is the point between the eyes."""
-    factor = WORK / image.shape[0]
     small = cv2.resize(image, (WORK, WORK), interpolation=cv2.INTER_AREA)
-    other = _not_backdrop(small)
-    centre = rescaled(np.asarray(eyes, float), factor)
-    reach = np.arange(0.14 * WORK, 0.72 * WORK)
-    clear = max(3, round(0.027 * WORK))
-    radii = []
-    for angle in RAYS:
-        x, y = centre[0] + reach * np.cos(angle), centre[1] + reach * np.sin(angle)
-        on = (x >= 1) & (x < WORK - 1) & (y >= 1) & (y < WORK - 1)
-        empty = ~other[y[on].astype(int), x[on].astype(int)]
-        gone = np.flatnonzero(np.convolve(empty, np.ones(clear), "valid") == clear)
-        radii.append(reach[on][gone[0] if len(gone) else -1])
-    smooth = gaussian_filter1d(median_filter(np.array(radii), 5, mode="nearest"), 1.0, mode="nearest")
-    points = centre + smooth[:, None] * np.stack([np.cos(RAYS), np.sin(RAYS)], 1)
-    return rescaled(points, 1 / factor)
+    return _outline(_not_backdrop(small), eyes, WORK / len(image))
+
+
+def outline_of(face: Face, alpha: np.ndarray) -> np.ndarray:
+    """The outline of a face's hair where it is known what of its picture is person, if not all is."""
+    if face.outline is not None:
+        return face.outline
+    eyes = (face.landmarks[18] + face.landmarks[27]) / 2
+    if alpha.min() > 0.5:
+        return hair_outline(face.image, eyes)
+    small = cv2.resize(alpha, (WORK, WORK), interpolation=cv2.INTER_AREA)
+    solid = cv2.morphologyEx((small > _SEEN).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return _outline(solid > 0, eyes, WORK / len(alpha))
 
 
 def silhouette(face: Face) -> np.ndarray:
@@ -40,6 +42,33 @@ def silhouette(face: Face) -> np.ndarray:
     if face.outline is not None:
         return face.outline
     return hair_outline(face.image, (face.landmarks[18] + face.landmarks[27]) / 2)
+
+
+def _outline(other: np.ndarray, eyes: np.ndarray, factor: float) -> np.ndarray:
+    """`other` (WORK, WORK) is all that is not backdrop; `factor` that map's size over the picture's."""
+    centre = rescaled(np.asarray(eyes, float), factor)
+    radii = _reached(other, centre, _DIRECTIONS)
+    smooth = gaussian_filter1d(median_filter(radii, 5, mode="nearest"), 1.0, mode="nearest")
+    return rescaled(centre + smooth[:, None] * _DIRECTIONS, 1 / factor)
+
+
+@njit(cache=True)
+def _reached(other: np.ndarray, centre: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """How far it is in each direction to where some pixels in a row are backdrop, or to the picture's end."""
+    size = len(other)
+    out = np.empty(len(directions))
+    for k in range(len(directions)):
+        radius = last = 0.14 * size
+        empty = 0
+        while empty < _CLEAR and radius < 0.72 * size:
+            x, y = centre[0] + radius * directions[k, 0], centre[1] + radius * directions[k, 1]
+            if not (1 <= x < size - 1 and 1 <= y < size - 1):
+                break
+            empty = 0 if other[int(y), int(x)] else empty + 1
+            last = radius
+            radius += 1.0
+        out[k] = last - (_CLEAR - 1) if empty == _CLEAR else last
+    return out
 
 
 def _not_backdrop(image: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import CorpusError
 from ..image import EYE_DISTANCE, EYE_LINE
-from .geometry import SIZE, push_pull
+from .geometry import SIZE, push_pull, rescaled
 from .matte import cut_out
 from .points import CHIN, COUNT
 
@@ -29,7 +29,7 @@ _SKIN_CHROMA = 14.0  # of a* and b* that the well-exposed portraits have
 class Face:
     """A framed neutral photograph, its landmarks, and whose pictures it was made from, the host first."""
 
-    image: np.ndarray  # (512,512,3) uint8 RGB
+    image: np.ndarray  # (n,n,3) uint8 RGB, n 512 or 256
     landmarks: np.ndarray  # (189,2)
     gender: str = ""
     ethnicity: str = ""
@@ -40,20 +40,28 @@ class Face:
     worn: tuple[str, ...] = ()  # what else it was given: long hair, a fringe, a beard
 
     @property
+    def size(self) -> int:
+        """Pixels across."""
+        return len(self.image)
+
+    @property
     def group(self) -> str:
         """The first part of a mixed ethnicity."""
         return self.ethnicity.split("/")[0]
 
 
-def load_portraits(pack: str | Path) -> list[Face]:
-    """All neutral portraits of a pack, in the order of its table."""
+def load_portraits(pack: str | Path, size: int = SIZE) -> list[Face]:
+    """All neutral portraits of a pack, in the order of its table; of 512 pixels, or made smaller."""
     pack = Path(pack)
     marks = _landmarks(pack)
     faces = []
     for row in people_table(pack):
         points = _points_of(pack, marks, row["id"])
         image = _neutralised(_framed(_photo(pack, row["id"], "neutral"), points), points)
-        faces.append(Face(image, _moved(points), row["gender"], row["ethnicity"], (row["id"],)))
+        landmarks = rescaled(_moved(points), size / SIZE)
+        if size != SIZE:
+            image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+        faces.append(Face(image, landmarks, row["gender"], row["ethnicity"], (row["id"],)))
     return faces
 
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from ..look import Lab
 from . import points as at
-from .areas import Areas, areas_of
+from .areas import SMALL, Areas, areas_of
 from .average import smallest_triangle
+from .geometry import SIZE
 from .look import measure_look
 from .portraits import Face
 
@@ -36,18 +38,22 @@ LIMITS: Mapping[str, float] = {
 MOST_RESIDUAL = 0.08  # of the fitted head, in eye distances
 
 
-def reject(face: Face, person: Person | None = None) -> str | None:
-    """The first measure beyond its limit, or None; a fitted `person` is judged for its fit as well."""
+def reject(face: Face) -> str | None:
+    """The first measure beyond its limit, or None."""
     for name, value in measures(face).items():
         if value > LIMITS[name]:
             return name
-    if person is not None:
-        from .fit import folded
+    return None
 
-        if folded(person):
-            return "head folds"
-        if person.residual > MOST_RESIDUAL:
-            return "head does not fit"
+
+def misfit(person: Person) -> str | None:
+    """What is wrong with a fitted head, or None."""
+    from .fit import folded
+
+    if folded(person):
+        return "head folds"
+    if person.residual > MOST_RESIDUAL:
+        return "head does not fit"
     return None
 
 
@@ -56,19 +62,22 @@ def measures(face: Face) -> dict[str, float]:
     folds = _folds(face.landmarks)
     if folds > LIMITS["landmarks fold"]:
         return {"landmarks fold": folds}
-    areas = areas_of(face.landmarks)
-    height, width = areas.face.shape
+    areas = areas_of(face.landmarks, face.size)
+    height, width = areas.inside.shape
     small = cv2.resize(face.image[areas.box], (width, height), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     bare = _bare_skin(lab, areas)
+    look = measure_look(face.image, face.landmarks)
+    spots = (face.landmarks + 0.5) * (SMALL / face.size)  # in pixels of `lab`
+    spots -= np.array([areas.box[1].start, areas.box[0].start]) * (SMALL / face.size)
     return {
         "landmarks fold": folds,
-        "crossed landmarks": -smallest_triangle(face.landmarks),
-        "pale irises": _pale_irises(face),
-        "chalky lips": _chalky_lips(face),
+        "crossed landmarks": -smallest_triangle(face.landmarks, face.size),
+        "pale irises": _pale_irises(look),
+        "chalky lips": _chalky_lips(look),
         "uneven cheeks": _uneven_cheeks(lab, areas),
         "odd region": _odd_region(lab, areas, bare),
-        "stained": _stains(lab, face.landmarks - (areas.box[1].start, areas.box[0].start)),
+        "stained": _stains(lab, spots),
         "blotched skin": _blotches(lab, bare),
         "seams": _seams(lab, bare),
         "ghosted": _ghosts(face, areas, bare),
@@ -117,18 +126,16 @@ def lightest_iris(skin: float) -> float:
     return 19 + 1.9 * float(np.clip(skin - 44, 0, 18))
 
 
-def _pale_irises(face: Face) -> float:
+def _pale_irises(look: Mapping[str, Lab | None]) -> float:
     """L* by which the irises are lighter than any that belong to such skin."""
-    look = measure_look(face.image, face.landmarks)
     skin, eye = look["skin"], look["eye"]
     assert skin is not None
     assert eye is not None
     return eye[0] - lightest_iris(skin[0])
 
 
-def _chalky_lips(face: Face) -> float:
+def _chalky_lips(look: Mapping[str, Lab | None]) -> float:
     """L* by which the lips are lighter than the skin."""
-    look = measure_look(face.image, face.landmarks)
     skin, lip = look["skin"], look["lip"]
     assert skin is not None
     assert lip is not None
@@ -164,7 +171,7 @@ def _stains(lab: np.ndarray, lm: np.ndarray) -> float:
     )
     jaw = [lm[127] * 0.7 + lm[87] * 0.3, lm[131] * 0.7 + lm[93] * 0.3]
     spots = np.array([brow, *cheeks, (lm[54] + lm[60]) / 2, (lm[129] + lm[106]) / 2, *jaw])
-    spots = np.clip(((spots + 0.5) / 4).astype(int), 2, np.array(lab.shape[1::-1]) - 3)
+    spots = np.clip(spots.astype(int), 2, np.array(lab.shape[1::-1]) - 3)
     hues = np.array([np.median(lab[y - 2 : y + 3, x - 2 : x + 3, 1:].reshape(-1, 2), 0) for x, y in spots])
     return float(np.linalg.norm(hues - np.median(hues, 0), axis=1).max())
 
@@ -193,14 +200,17 @@ def _seams(lab: np.ndarray, bare: np.ndarray) -> float:
 
 
 def _ghosts(face: Face, areas: Areas, bare: np.ndarray) -> float:
-    """How much less fine detail the face has than its own rim of hair and outline: 1 is none."""
+    """How much less fine detail the face has than its own rim of hair and outline: 1 is none.
+
+    Smaller pictures show less of it: measured, by the root of their size.
+    """
     box = areas.box
     grey = cv2.cvtColor(face.image[box], cv2.COLOR_RGB2GRAY).astype(np.float32)
-    fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.2))
+    fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.2 * face.size / SIZE))
     height, width = bare.shape
     detail = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
     features = areas.features > 0.9
-    return float(1 / max(detail[features].mean(), 1e-3))
+    return float((face.size / SIZE) ** 0.5 / max(detail[features].mean(), 1e-3))
 
 
 def _within(lab: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:

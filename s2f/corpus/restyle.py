@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 
 from .backdrops import random_backdrop
+from .geometry import SIZE
+from .look import measure_look
 from .matte import cut_out, on_backdrop, unmixed
-from .outline import silhouette
+from .outline import outline_of
 from .portraits import Face
 from .reject import lightest_iris
 from .segment import Parts, segment
@@ -49,10 +51,11 @@ _LOCUS = np.array(
 
 def restyle(face: Face, rng: np.random.Generator) -> Face:
     """Another style of the same face; landmarks stay."""
-    matte = cut_out(face.image, face.landmarks)
+    look = measure_look(face.image, face.landmarks)
+    matte = cut_out(face.image, face.landmarks, look["hair"] is None)
     own = unmixed(face.image, matte) * np.float32(1 / 255)
     lab = cv2.cvtColor(own, cv2.COLOR_RGB2LAB)
-    parts = segment(lab, face.image, face.landmarks, matte)
+    parts = segment(lab, face.image, face.landmarks, matte, look)
     # the complexion sets the odds of hair and eyes; yet a quarter of the dark may be anything
     light = parts.skin_lab[0] > 58
     light_eyes = light and (parts.eye_lab[0] > 22 or rng.random() < 0.25)
@@ -64,15 +67,17 @@ def restyle(face: Face, rng: np.random.Generator) -> Face:
     change = cv2.subtract(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), own)
     image = face.image.astype(np.float32)
     if rng.random() >= _KEEP_BACKDROP and cv2.minMaxLoc(matte.alpha)[0] < 0.5:
-        image = on_backdrop(image, matte, _with_grain(random_backdrop(rng), rng))
+        image = on_backdrop(image, matte, _with_grain(random_backdrop(rng, face.size), rng))
     image = cv2.scaleAdd(change, 255, image) + np.float32(0.5)
-    worn = wear(image, face.landmarks, silhouette(face), parts.hair, face.gender, rng)
+    worn = wear(image, face.landmarks, outline_of(face, matte.alpha), parts.hair, face.gender, rng)
     image = np.clip(worn.image, 0, 255).astype(np.uint8)
     return replace(face, image=image, outline=worn.outline, locks=worn.locks, worn=worn.what)
 
 
 def _with_grain(backdrop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return backdrop + rng.standard_normal((*backdrop.shape[:2], 1), np.float32) * np.float32(1.3)
+    own = np.random.default_rng(rng.integers(2**63))  # the picture's size changes nothing of what follows
+    strength = np.float32(1.3 * (len(backdrop) / SIZE) ** 0.5)
+    return backdrop + own.standard_normal((*backdrop.shape[:2], 1), np.float32) * strength
 
 
 def _drawn(table: tuple, light: bool, rng: np.random.Generator) -> np.ndarray:

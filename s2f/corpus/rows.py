@@ -21,7 +21,7 @@ from .encode import encoded_page, encoded_rgb
 from .features import WORN
 from .fit import Person, fit
 from .freehand import View, draw
-from .geometry import rescaled, rolled, rotation
+from .geometry import SIZE, rescaled, rolled, rotation
 from .glasses import Glasses, choose_glasses, put_on
 from .kit import Kit, load_kit
 from .look import measure_look
@@ -30,7 +30,7 @@ from .outline import hair_outline
 from .people import split_people
 from .plan import SITTING, Part, Place, Recipe, place_of
 from .portraits import Face, load_portraits, load_smiles, people_table
-from .reject import reject
+from .reject import misfit, reject
 from .render import Render, render
 from .smile import harvest_teeth
 from .studio import photograph, restyle
@@ -82,7 +82,8 @@ class Identity:
 
 
 def open_stock(pack: str | Path, recipe: Recipe) -> Stock:
-    people = split_people(load_portraits(pack))
+    size = SIZE if recipe.size > SIZE // 2 else SIZE // 2  # no larger than what is asked for is worth
+    people = split_people(load_portraits(pack, size))
     return Stock(recipe, load_kit(pack), people, Path(pack))
 
 
@@ -102,9 +103,11 @@ def make_identity(stock: Stock, place: Place) -> Identity:
         face, thrown = new_identity(stock.people[place.split], chance, place.person)
         rejected.update(thrown)
         face = restyle(face, chance)
-        teeth, whose = stock.teeth(place.split, chance)
-        person = fit(face, stock.kit, stock.recipe.size, teeth)
-        reason = reject(face, person)
+        reason = reject(face)
+        if reason is None:
+            teeth, whose = stock.teeth(place.split, chance)
+            person = fit(face, stock.kit, stock.recipe.size, teeth)
+            reason = misfit(person)
         if reason is None:
             return Identity(face, person, rejected, whose, choose_glasses(chance))
         rejected[reason] += 1

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numba import njit
 
+from ..look import Lab
 from . import points as at
-from .geometry import SIZE, smoothstep
+from .geometry import SIZE, rescaled, smoothstep
 from .look import measure_look
 from .matte import Matte
 
-_HALF = SIZE // 2
 _SPREAD = 8.5  # of each part's colour about its shading line, in weighted L*a*b*
 _ALIKE = 14.0  # weighted difference below which hair and skin cannot be told apart
 _WEIGHTS = np.array([0.55, 1.5, 1.5], np.float32)  # shading changes L* most
+# how dark and how light each part may be by its own colour: skin, hair, clothing
+_SHADE = np.array([(0.45, 1.3), (0.25, 1.9), (0.35, 1.35)], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Soft masks, (512,512) float32, and the Lab colour of each; None where there is no such part."""
+    """Soft masks, (n,n) float32, and the Lab colour of each; None where there is no such part."""
 
     skin: np.ndarray
     hair: np.ndarray
@@ -33,39 +37,38 @@ class Parts:
     eye_lab: np.ndarray
 
 
-def segment(lab: np.ndarray, image: np.ndarray, landmarks: np.ndarray, matte: Matte) -> Parts:
-    """`lab` is the float32 Lab of the image."""
-    look = measure_look(image, landmarks)
+def segment(
+    lab: np.ndarray,
+    image: np.ndarray,
+    landmarks: np.ndarray,
+    matte: Matte,
+    look: Mapping[str, Lab | None] | None = None,
+) -> Parts:
+    """`lab` is the float32 Lab of the image; its `look` is measured where it is not known.
+
+    Masks are made at half the size, all lengths below in pixels of a picture of 512 at half its size.
+    """
+    look = look or measure_look(image, landmarks)
     skin_lab, eye_lab = np.array(look["skin"]), np.array(look["eye"])
     hair_lab = None if look["hair"] is None else np.array(look["hair"])
-    small = cv2.resize(lab, (_HALF, _HALF), interpolation=cv2.INTER_AREA)
-    alpha = cv2.resize(matte.alpha, (_HALF, _HALF), interpolation=cv2.INTER_AREA)
-    hangs = _hanging(alpha, landmarks)
-    priors = _priors(landmarks, hangs)
-    clothing_lab = _clothing(small, alpha, priors["clothing"], skin_lab, hair_lab if any(hangs) else None)
-    scores = [_score(small, skin_lab, 0.45, 1.3) + np.log(priors["skin"])]
-    blank = np.full((_HALF, _HALF), -30.0, np.float32)
-    scores.append(blank if hair_lab is None else _score(small, hair_lab, 0.25, 1.9) + np.log(priors["hair"]))
-    scores.append(
-        blank
-        if clothing_lab is None
-        else _score(small, clothing_lab, 0.35, 1.35) + np.log(priors["clothing"])
-    )
-    scores[2] = np.where(priors["clothing"] > 2e-4, scores[2], -30)  # never on the head
-    stack = np.stack(scores)
-    stack = np.exp(stack - stack.max(0))
-    stack /= stack.sum(0)
-    guide = small[..., 0] / 100
-    full_guide = lab[..., 0] / 100
-    stack[1] = smoothstep((stack[1] - 0.2) / 0.6)  # a little hair colour all over skin is a tint
-    soft = [_guided(guide, share.astype(np.float32), full_guide) * matte.alpha for share in stack]
-    soft[1] *= _not_skin(lab, skin_lab, hair_lab, landmarks)
+    size, scale = len(image), len(image) / SIZE
+    work, half = (size // 2, size // 2), rescaled(landmarks, 0.5)
+    small = cv2.resize(lab, work, interpolation=cv2.INTER_AREA)
+    alpha = cv2.resize(matte.alpha, work, interpolation=cv2.INTER_AREA)
+    hangs = _hanging(alpha, half, scale)
+    priors = _priors(half, hangs, scale)
+    clothing_lab = _clothing(small, alpha, priors[2], skin_lab, hair_lab if any(hangs) else None)
+    shares = _shares(small, priors, skin_lab, hair_lab, clothing_lab)
+    shares[1] = smoothstep((shares[1] - 0.2) / 0.6)  # a little hair colour all over skin is a tint
+    radius = max(1, round(4 * scale))
+    skin, hair, clothing = _guided(small[..., 0] / 100, shares, lab[..., 0] / 100, matte.alpha, radius)
+    _drop_skin(hair, lab, skin_lab, hair_lab, half, scale)
     return Parts(
-        soft[0],
-        soft[1],
-        soft[2],
-        _iris_mask(landmarks),
-        _brow_mask(lab, landmarks, skin_lab),
+        skin,
+        hair,
+        clothing,
+        _iris_mask(landmarks, size),
+        _brow_mask(lab, small, half, skin_lab, scale),
         skin_lab,
         hair_lab,
         clothing_lab,
@@ -73,78 +76,123 @@ def segment(lab: np.ndarray, image: np.ndarray, landmarks: np.ndarray, matte: Ma
     )
 
 
-def _priors(lm: np.ndarray, hangs: tuple[bool, bool]) -> dict[str, np.ndarray]:
-    """Where each part may be, at half the size."""
-    half = (lm + 0.5) / 2 - 0.5
+def _priors(half: np.ndarray, hangs: tuple[bool, bool], scale: float) -> np.ndarray:
+    """(skin, hair, clothing): where each part may be."""
+    work = round(SIZE // 2 * scale)
     ring = half[list(at.FACE_RING)]
     inner = ring.mean(0) + (ring - ring.mean(0)) * 0.97
-    face = _fill(inner, 3)
-    ears = np.maximum(
-        _fill(half[[109, *range(115, 120), 111]], 2), _fill(half[[112, *range(120, 125), 114]], 2)
-    )
-    rows = np.arange(_HALF, dtype=np.float32)[:, None]
+    face = _fill(inner, 3, scale)
+    ears = _fill([half[[109, *range(115, 120), 111]], half[[112, *range(120, 125), 114]]], 2, scale)
+    rows = np.arange(work, dtype=np.float32)[:, None]
     chin, brows = half[at.CHIN, 1], half[[73, 80], 1].mean()
-    neck = _fill(np.vstack([half[[126, 132]], (half[131, 0], _HALF + 9), (half[127, 0], _HALF + 9)]), 3)
-    below = smoothstep((rows - (chin - 0.1 * _HALF)) / (0.12 * _HALF)) + np.zeros((1, _HALF), np.float32)
-    low = smoothstep((rows - half[[119, 124], 1].mean()) / (0.06 * _HALF))
-    fringe = 0.35 * np.clip((brows - rows) / 8, 0, 1)
+    low_end = work + 9
+    neck = _fill(np.vstack([half[[126, 132]], (half[131, 0], low_end), (half[127, 0], low_end)]), 3, scale)
+    below = smoothstep((rows - (chin - 0.1 * work)) / (0.12 * work)) + np.zeros((1, work), np.float32)
+    low = smoothstep((rows - half[[119, 124], 1].mean()) / (0.06 * work))
+    fringe = 0.35 * np.clip((brows - rows) / (8 * scale), 0, 1)
     skin = np.maximum(np.maximum(face, 0.8 * ears), np.maximum(0.8 * neck, 0.4 * below))
     hair = 1 - np.maximum(np.maximum(face * (0.985 - fringe), 0.85 * ears), 0.85 * neck * low)
-    for columns, hanging, lobe in zip(_sides(half), hangs, half[[119, 124], 1], strict=True):
-        under_ear = smoothstep((rows - lobe) / (0.03 * _HALF))
+    for columns, hanging, lobe in zip(_sides(half, work), hangs, half[[119, 124], 1], strict=True):
+        under_ear = smoothstep((rows - lobe) / (0.03 * work))
         hair[:, columns] *= 1 - (0.5 * below[:, columns] if hanging else 0.97 * under_ear)
     clothing = (0.3 * low + 0.7 * below) * (1 - face) * (1 - 0.7 * neck)
-    return {name: np.clip(m, 1e-4, 1) for name, m in (("skin", skin), ("hair", hair), ("clothing", clothing))}
+    return np.clip(np.stack([skin, hair, clothing]), 1e-4, 1).astype(np.float32)
 
 
-def _sides(half: np.ndarray) -> tuple[slice, slice]:
+def _sides(half: np.ndarray, work: int) -> tuple[slice, slice]:
     """The columns left and right of the chin."""
-    middle = int(np.clip(half[at.CHIN, 0], 1, _HALF - 1))
-    return slice(0, middle), slice(middle, _HALF)
+    middle = int(np.clip(half[at.CHIN, 0], 1, work - 1))
+    return slice(0, middle), slice(middle, work)
 
 
-def _hanging(alpha: np.ndarray, lm: np.ndarray) -> tuple[bool, bool]:
+def _hanging(alpha: np.ndarray, half: np.ndarray, scale: float) -> tuple[bool, bool]:
     """Whether hair falls past the lobe of the ear, left and right: something beside the jaw there."""
-    half = (lm + 0.5) / 2 - 0.5
-    found = []
+    found, work = [], len(alpha)
     for lobe, jaw, way in ((119, [111, 125, 126], -1), (124, [114, 133, 132], 1)):
-        rows = np.arange(int(half[lobe, 1]) + 4, max(int(half[jaw[-1], 1]), int(half[lobe, 1]) + 10))
-        rows = rows[(rows >= 0) & (rows < _HALF)]
-        edge = np.interp(rows, half[jaw, 1], half[jaw, 0]) + 6 * way
-        beside = way * (np.arange(_HALF) - edge[:, None]) > 0
-        found.append(bool(len(rows)) and float(((alpha[rows] > 0.7) & beside).sum(1).mean()) > 4)
+        first = int(half[lobe, 1] + 4 * scale)
+        rows = np.arange(first, max(int(half[jaw[-1], 1]), first + round(6 * scale)))
+        rows = rows[(rows >= 0) & (rows < work)]
+        edge = np.interp(rows, half[jaw, 1], half[jaw, 0]) + 6 * scale * way
+        beside = way * (np.arange(work) - edge[:, None]) > 0
+        found.append(bool(len(rows)) and float(((alpha[rows] > 0.7) & beside).sum(1).mean()) > 4 * scale)
     return found[0], found[1]
 
 
-def _fill(shape: np.ndarray, blur: float) -> np.ndarray:
-    mask = np.zeros((_HALF, _HALF), np.float32)
-    cv2.fillPoly(mask, [np.round(shape * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(mask, (0, 0), blur)
+def _fill(shapes: np.ndarray | list[np.ndarray], blur: float, scale: float) -> np.ndarray:
+    work = round(SIZE // 2 * scale)
+    mask = np.zeros((work, work), np.float32)
+    for shape in shapes if isinstance(shapes, list) else [shapes]:
+        cv2.fillPoly(mask, [np.round(shape * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    return cv2.GaussianBlur(mask, (0, 0), blur * scale)
 
 
-def _score(lab: np.ndarray, colour: np.ndarray, darkest: float, lightest: float) -> np.ndarray:
+def _shares(
+    lab: np.ndarray,
+    priors: np.ndarray,
+    skin: np.ndarray,
+    hair: np.ndarray | None,
+    clothing: np.ndarray | None,
+) -> np.ndarray:
+    """(3, h, w) that add up to 1: by place, and by colour, which may lie in shade or light."""
+    colours = np.array([np.zeros(3) if colour is None else colour for colour in (skin, hair, clothing)])
+    present = np.array([True, hair is not None, clothing is not None])
+    out = np.empty_like(priors)
+    _weigh(lab, priors, colours.astype(np.float32), present, out)
+    return out
+
+
+@njit(cache=True)
+def _likeness(pixel: np.ndarray, colour: np.ndarray, darkest: float, lightest: float) -> float:
     """Log-likelihood of a colour that may lie in shade or light."""
-    ray = (colour * _WEIGHTS).astype(np.float32)
-    point = lab * _WEIGHTS
-    share = np.clip(point @ ray / max(float(ray @ ray), 1e-3), darkest, lightest)
-    away = ((point - share[..., None] * ray) ** 2).sum(-1)
-    return -np.minimum(away / (2 * _SPREAD**2), 12).astype(np.float32)
+    along, strength = np.float32(0), np.float32(0)
+    for c in range(3):
+        along += pixel[c] * colour[c] * _WEIGHTS[c] ** 2
+        strength += (colour[c] * _WEIGHTS[c]) ** 2
+    share = min(max(along / max(strength, np.float32(1e-3)), darkest), lightest)
+    away = np.float32(0)
+    for c in range(3):
+        away += ((pixel[c] - share * colour[c]) * _WEIGHTS[c]) ** 2
+    return -min(float(away) / (2 * _SPREAD**2), 12.0)
 
 
-def _not_skin(
-    lab: np.ndarray, skin: np.ndarray, hair: np.ndarray | None, lm: np.ndarray
-) -> np.ndarray | float:
+@njit(cache=True)
+def _weigh(
+    lab: np.ndarray, priors: np.ndarray, colours: np.ndarray, present: np.ndarray, out: np.ndarray
+) -> None:
+    for y in range(lab.shape[0]):
+        for x in range(lab.shape[1]):
+            total = np.float32(1e-12)
+            for k in range(3):
+                here = np.float32(0)
+                if present[k] and (k < 2 or priors[k, y, x] > 2e-4):  # clothing never on the head
+                    likeness = _likeness(lab[y, x], colours[k], _SHADE[k, 0], _SHADE[k, 1])
+                    here = priors[k, y, x] * np.exp(likeness)
+                out[k, y, x] = here
+                total += here
+            for k in range(3):
+                out[k, y, x] /= total
+
+
+def _drop_skin(
+    mask: np.ndarray,
+    lab: np.ndarray,
+    skin: np.ndarray,
+    hair: np.ndarray | None,
+    half: np.ndarray,
+    scale: float,
+) -> None:
     """Over the face hair ends sharply where its colour does, or skin along the hairline would be tinted."""
     if hair is None:
-        return 1.0
-    way = ((skin - hair) * _WEIGHTS).astype(np.float32)
+        return
+    way = (skin - hair) * _WEIGHTS
     if float(way @ way) < _ALIKE**2:
-        return 1.0
-    share = ((lab - hair.astype(np.float32)) * _WEIGHTS) @ (way / float(way @ way))
-    ring = (lm[list(at.FACE_RING)] + 0.5) / 2 - 0.5
-    face = _fill(ring.mean(0) + (ring - ring.mean(0)) * 1.06, 2)
-    face = cv2.resize(face, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-    return 1 - face * smoothstep((cv2.blur(share, (3, 3)) - 0.35) / 0.4)
+        return
+    line = way / float(way @ way) * _WEIGHTS
+    share = cv2.transform(lab, np.array([[*line, -(line @ hair)]], np.float32))
+    ring = half[list(at.FACE_RING)]
+    face = _fill(ring.mean(0) + (ring - ring.mean(0)) * 1.06, 2, scale)
+    face = cv2.resize(face, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    mask *= 1 - face * smoothstep((cv2.blur(share, (3, 3)) - np.float32(0.35)) / np.float32(0.4))
 
 
 def _clothing(
@@ -155,36 +203,52 @@ def _clothing(
     hair: np.ndarray | None,
 ) -> np.ndarray | None:
     """The commonest colour low in the picture that is neither skin nor hair."""
-    low = slice(_HALF - 16, _HALF)
-    seeds = (alpha[low] > 0.9) & (prior[low] > 0.5)
-    other = _score(lab[low], skin, 0.45, 1.3) < -2.5
+    low = slice(len(lab) - len(lab) // 16, len(lab))
+    seeds = lab[low][(alpha[low] > 0.9) & (prior[low] > 0.5)]
+    other = np.array([_likeness(pixel, skin, 0.45, 1.3) < -2.5 for pixel in seeds], bool)
     if hair is not None:
-        other &= _score(lab[low], hair, 0.3, 1.9) < -3
-    if (seeds & other).sum() < 50:
+        other &= np.array([_likeness(pixel, hair, 0.3, 1.9) < -3 for pixel in seeds], bool)
+    if other.sum() < 50 * (len(lab) / 256) ** 2:
         return None
-    return np.median(lab[low][seeds & other], 0).astype(float)
+    return np.median(seeds[other], 0).astype(float)
 
 
 def _guided(
-    guide: np.ndarray, mask: np.ndarray, full: np.ndarray, radius: int = 4, eps: float = 4e-4
-) -> np.ndarray:
-    """The mask at full size, its edges on those of the picture (He, Sun and Tang, 2013)."""
+    guide: np.ndarray,
+    masks: np.ndarray,
+    full: np.ndarray,
+    alpha: np.ndarray,
+    radius: int,
+    eps: float = 4e-4,
+) -> list[np.ndarray]:
+    """The masks at full size, their edges on those of the picture (He, Sun and Tang, 2013), under `alpha`."""
     window = (2 * radius + 1, 2 * radius + 1)
-    mean, target = cv2.blur(guide, window), cv2.blur(mask, window)
-    slope = (cv2.blur(guide * mask, window) - mean * target) / (
-        cv2.blur(guide * guide, window) - mean**2 + eps
-    )
-    offset = target - slope * mean
     size = (full.shape[1], full.shape[0])
-    slope, offset = (
-        cv2.resize(cv2.blur(m, window), size, interpolation=cv2.INTER_LINEAR) for m in (slope, offset)
-    )
-    return np.clip(slope * full + offset, 0, 1)
+    mean = cv2.blur(guide, window)
+    spread = cv2.blur(guide * guide, window) - mean**2 + eps
+    out = []
+    for mask in masks:
+        target = cv2.blur(mask, window)
+        slope = (cv2.blur(guide * mask, window) - mean * target) / spread
+        offset = target - slope * mean
+        both = cv2.resize(cv2.blur(cv2.merge([slope, offset]), window), size, interpolation=cv2.INTER_LINEAR)
+        out.append(_laid(both, full, alpha))
+    return out
 
 
-def _iris_mask(lm: np.ndarray) -> np.ndarray:
+@njit(cache=True)
+def _laid(line: np.ndarray, guide: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    out = np.empty(guide.shape, np.float32)
+    for y in range(guide.shape[0]):
+        for x in range(guide.shape[1]):
+            value = line[y, x, 0] * guide[y, x] + line[y, x, 1]
+            out[y, x] = min(max(value, np.float32(0)), np.float32(1)) * alpha[y, x]
+    return out
+
+
+def _iris_mask(lm: np.ndarray, size: int) -> np.ndarray:
     """Between pupil and limbus, between the lids."""
-    mask = np.zeros((SIZE, SIZE), np.float32)
+    mask, scale = np.zeros((size, size), np.float32), size / SIZE
     for side in (0, 1):
         ring = lm[list(at.IRIS[side])]
         centre, lids = (
@@ -198,35 +262,41 @@ def _iris_mask(lm: np.ndarray) -> np.ndarray:
         distance = np.hypot(xs - centre[0], ys - centre[1]) / radius
         open_part = np.zeros(xs.shape, np.float32)
         cv2.fillPoly(open_part, [np.round((lids - (x0, y0)) * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
-        open_part = cv2.GaussianBlur(cv2.erode(open_part, np.ones((2, 2))), (0, 0), 0.8)
+        if scale > 0.7:  # below, that is less than half a pixel
+            open_part = cv2.erode(open_part, np.ones((2, 2)))
+        open_part = cv2.GaussianBlur(open_part, (0, 0), 0.8 * scale)
         share = smoothstep((distance - 0.32) / 0.16) * smoothstep((1.04 - distance) / 0.18)
         mask[y0:y1, x0:x1] = np.maximum(mask[y0:y1, x0:x1], share * open_part)
     return mask
 
 
-def _brow_mask(lab: np.ndarray, lm: np.ndarray, skin: np.ndarray) -> np.ndarray:
+def _brow_mask(
+    lab: np.ndarray, small: np.ndarray, half: np.ndarray, skin: np.ndarray, scale: float
+) -> np.ndarray:
     """The hairs of brows and beard: what is darker than skin where they grow."""
-    half = (lm + 0.5) / 2 - 0.5
-    shape = np.zeros((_HALF, _HALF), np.float32)
+    shape = np.zeros(small.shape[:2], np.float32)
     for ids in ([71, 72, 73, 74, 75, 76, 84, 83], [77, 78, 79, 80, 81, 82, 86, 85]):
         cv2.fillConvexPoly(shape, cv2.convexHull(half[ids].round().astype(np.int32)), 1.0)
-    soft = cv2.GaussianBlur(cv2.dilate(shape, np.ones((3, 3))), (0, 0), 1.5)
-    whole = cv2.resize(soft, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-    dark = np.clip((0.92 * skin[0] - lab[..., 0]) / (0.35 * skin[0]), 0, 1).astype(np.float32)
-    return np.maximum(whole, _bearded(lab, dark, half, skin)) * dark
+    soft = cv2.GaussianBlur(cv2.dilate(shape, np.ones((3, 3))), (0, 0), 1.5 * scale)
+    soft = np.maximum(soft, _bearded(small, half, skin, scale))
+    whole = cv2.resize(soft, lab.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return whole * _darker(lab, skin)
 
 
-def _bearded(lab: np.ndarray, dark: np.ndarray, half: np.ndarray, skin: np.ndarray) -> np.ndarray:
+def _darker(lab: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    return np.clip((np.float32(0.92 * skin[0]) - lab[..., 0]) * np.float32(1 / (0.35 * skin[0])), 0, 1)
+
+
+def _bearded(lab: np.ndarray, half: np.ndarray, skin: np.ndarray, scale: float) -> np.ndarray:
     """Where a beard grows dense: dark and greyer than skin, for shaded skin has more colour for its light."""
-    place, lips = (np.zeros((_HALF, _HALF), np.float32) for _ in range(2))
+    place, lips = (np.zeros(lab.shape[:2], np.float32) for _ in range(2))
     jaw = half[[87, 170, 172, 93, *range(132, 125, -1)]]
     cv2.fillConvexPoly(place, cv2.convexHull(jaw.round().astype(np.int32)), 1.0)
     cv2.fillConvexPoly(lips, cv2.convexHull(half[87:109].round().astype(np.int32)), 1.0)
-    mouth = cv2.GaussianBlur(cv2.dilate(lips, np.ones((3, 3))), (0, 0), 1.2)
-    allowed = cv2.GaussianBlur(place, (0, 0), 3) * (1 - mouth)
+    mouth = cv2.GaussianBlur(cv2.dilate(lips, np.ones((3, 3))), (0, 0), 1.2 * scale)
+    allowed = cv2.GaussianBlur(place, (0, 0), 3 * scale) * (1 - mouth)
     vivid = np.hypot(skin[1], skin[2]) / skin[0]
     chroma = np.hypot(lab[..., 1], lab[..., 2]) / np.maximum(lab[..., 0], 1)
-    grey = dark * np.clip((0.97 - chroma / max(vivid, 0.05)) / 0.25, 0, 1)
-    dense = cv2.GaussianBlur(cv2.resize(grey, (_HALF, _HALF), interpolation=cv2.INTER_AREA), (0, 0), 5)
-    beard = allowed * smoothstep((dense - 0.1) / 0.18)
-    return cv2.resize(beard, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    grey = _darker(lab, skin) * np.clip((0.97 - chroma / max(vivid, 0.05)) / 0.25, 0, 1)
+    dense = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 5 * scale)
+    return (allowed * smoothstep((dense - 0.1) / 0.18)).astype(np.float32)

@@ -6,37 +6,37 @@ import cv2
 import numpy as np
 
 from .arch import BELOW, HALF_WIDTH
-from .fit import fit
-from .geometry import sampled, smoothstep
+from .fit import fit_mesh
+from .geometry import SIZE, rescaled, sampled, smoothstep
 from .kit import UPPER_TEETH, Kit
 from .portraits import Face
 from .teeth import DENSITY, GUM, SHAPE, Teeth, painted_teeth
 
 
 def harvest_teeth(face: Face, smile: np.ndarray, kit: Kit) -> Teeth | None:
-    """The teeth of a smiling photograph, framed like `face`; None where too few show clearly."""
-    mask = _tooth_mask(smile, face.landmarks)
+    """The teeth of a smiling photograph of 512, framed like `face`; None where too few show clearly."""
+    landmarks = rescaled(face.landmarks, SIZE / face.size)
+    mask = _tooth_mask(smile, landmarks)
     if mask is None:
         return None
-    person = fit(face, kit)
-    edges = _edges(mask, person.centimetre)
+    mesh, view, _ = fit_mesh(landmarks, kit)
+    centimetre = float(np.linalg.norm(view[0]))
+    edges = _edges(mask, centimetre)
     if edges is None:
         return None
     row = kit.parts[UPPER_TEETH]
     along, order = np.unique(kit.teeth[row, 0], return_index=True)
     h, w = SHAPE
     s, v = (np.arange(w) + 0.5) / DENSITY - HALF_WIDTH, (np.arange(h) + 0.5) / DENSITY - BELOW
-    x = np.interp(s, along, person.mesh[row[order], 0])
+    x = np.interp(s, along, mesh[row[order], 0])
     columns, bottom, top = edges
     line = np.polyval(np.polyfit(columns, bottom, 2), x)
-    low = (line - np.interp(x, columns, bottom)) / person.centimetre + 0.03
-    high = (
-        line - np.interp(x, columns, cv2.GaussianBlur(top[None], (0, 0), 3)[0])
-    ) / person.centimetre - 0.08
+    low = (line - np.interp(x, columns, bottom)) / centimetre + 0.03
+    high = (line - np.interp(x, columns, cv2.GaussianBlur(top[None], (0, 0), 3)[0])) / centimetre - 0.08
     crown = np.interp(np.abs(s), [0, 0.8, 1.2, 1.9, 2.6, 4.2], [1.12, 1.08, 0.99, 1.08, 0.93, 0.82])
     # the lips hid the tops of the teeth: what shows is stretched up to the gum line
     height = low + np.clip((v[:, None] - low) / (crown - low), -0.2, 1) * np.maximum(high - low, 0.1)
-    where = np.stack([np.broadcast_to(x, (h, w)), line - height * person.centimetre], -1)
+    where = np.stack([np.broadcast_to(x, (h, w)), line - height * centimetre], -1)
     colour = sampled(smile, where, cv2.INTER_CUBIC).astype(np.float32)
     shown = (
         (x > columns[0] + 2) & (x < columns[-1] - 2) & (high - low > 0.22) & (np.abs(np.gradient(x)) > 0.2)
@@ -61,15 +61,15 @@ def _reddish(colour: np.ndarray) -> bool:
 def _tooth_mask(smile: np.ndarray, landmarks: np.ndarray) -> np.ndarray | None:
     """Teeth are bright and hardly red: the piece of such pixels that lies where the mouth smiles."""
     unit = np.linalg.norm(landmarks[0] - landmarks[1])
-    lab = cv2.cvtColor(cv2.GaussianBlur(smile, (0, 0), 0.7).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    tooth_like = 0.5 * lab[..., 0] - 2 * lab[..., 1] - 0.3 * np.maximum(lab[..., 2] - 14, 0)
     cheeks = [
-        tooth_like[int(y) - 8 : int(y) + 9, int(x) - 8 : int(x) + 9].ravel() for x, y in landmarks[[165, 168]]
+        _tooth_like(smile, np.s_[int(y) - 8 : int(y) + 9, int(x) - 8 : int(x) + 9]).ravel()
+        for x, y in landmarks[[165, 168]]
     ]
     x0, x1 = int(landmarks[87, 0] - 0.2 * unit), int(landmarks[93, 0] + 0.2 * unit)
     y0, y1 = int(landmarks[55, 1] + 0.10 * unit), int(landmarks[106, 1] + 0.12 * unit)
     bright = np.zeros(smile.shape[:2], np.uint8)
-    bright[y0:y1, x0:x1] = tooth_like[y0:y1, x0:x1] > np.median(np.concatenate(cheeks)) + 9
+    mouth = np.s_[y0:y1, x0:x1]
+    bright[mouth] = _tooth_like(smile, mouth) > np.median(np.concatenate(cheeks)) + 9
     closed = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     cleaned = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, label, boxes, middles = cv2.connectedComponentsWithStats(cleaned)
@@ -85,6 +85,11 @@ def _tooth_mask(smile: np.ndarray, landmarks: np.ndarray) -> np.ndarray | None:
         ):
             return label == number
     return None
+
+
+def _tooth_like(smile: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
+    lab = cv2.cvtColor(cv2.GaussianBlur(smile[box], (0, 0), 0.7).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return 0.5 * lab[..., 0] - 2 * lab[..., 1] - 0.3 * np.maximum(lab[..., 2] - 14, 0)
 
 
 def _edges(mask: np.ndarray, centimetre: float) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:

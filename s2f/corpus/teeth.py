@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from .arch import ABOVE, BELOW, HALF_WIDTH
 
 DENSITY = 32  # texels per centimetre
 SHAPE = (round((ABOVE + BELOW) * DENSITY), round(2 * HALF_WIDTH * DENSITY))
 _IVORY = np.array([1.0, 0.975, 0.925], np.float32)
+_YELLOW = np.array([0.03, 0.06, 0.13])
 GUM = np.array([0.72, 0.47, 0.45], np.float32)
 # half a row, from the middle outwards: width, crown height, how far its edge stands back, how yellow (0-1)
 _UPPER = ((0.86, 1.1, 0.0, 0.0), (0.66, 0.95, 0.07, 0.1), (0.76, 1.06, 0.02, 0.6), (0.68, 0.9, 0.1, 0.3))
@@ -61,40 +63,42 @@ def _painted_row(
             width, crown = width * rng.normal(1, 0.03), crown * rng.normal(1, 0.03)
             centre, half = start + width / 2, width / 2
             edge = edge + rng.normal(0, 0.015)
+            lean = 0.012 * rng.normal()
+            tone = _IVORY * shade * (1 - yellow * _YELLOW) * rng.normal(1, 0.015)
             reach = half if number < 6 else 2 * HALF_WIDTH  # the last one takes what is left
             columns = np.flatnonzero(np.abs((side * s[0] - centre) - (reach - half)) <= reach)
             if len(columns):
-                box = np.s_[:, columns[0] : columns[-1] + 1]
-                x = (side * s[box] - centre) / half
-                _paint_tooth(colour[box], solid[box], x, v[box], crown, edge, yellow, shade, rng)
+                first, last = columns[0], columns[-1] + 1
+                x = (side * s[0, first:last] - centre) / half
+                shape = np.array([crown, edge, lean], np.float32)
+                _paint_tooth(
+                    colour[:, first:last], solid[:, first:last], x, v[:, 0], shape, tone.astype(np.float32)
+                )
             start += width
     return np.dstack([colour, solid])
 
 
+@njit(cache=True)
 def _paint_tooth(
-    colour: np.ndarray,
-    solid: np.ndarray,
-    x: np.ndarray,
-    v: np.ndarray,
-    crown: float,
-    edge: float,
-    yellow: float,
-    shade: np.ndarray,
-    rng: np.random.Generator,
+    colour: np.ndarray, solid: np.ndarray, xs: np.ndarray, vs: np.ndarray, shape: np.ndarray, tone: np.ndarray
 ) -> None:
-    """One tooth, in place: `x` runs from -1 to 1 across it, `v` is the height in centimetres."""
-    near = np.clip(np.abs(x), 0, 1)
-    low = edge + 0.10 * near**4 + 0.012 * rng.normal() * x
-    gum = crown * (1 - 0.26 * near**2.4)
-    height = np.clip((v - low) / np.maximum(gum - low, 0.1), 0, 1)
-    tone = _IVORY * shade * (1 - yellow * np.array([0.03, 0.06, 0.13])) * rng.normal(1, 0.015)
-    barrel = 1 - 0.16 * near**2.5 - 0.34 * np.clip((near - 0.86) / 0.14, 0, 1) ** 2
-    warm = 1 - height[..., None] ** 2 * np.array([0.03, 0.07, 0.13])
-    glass = 1 - 0.10 * np.exp(-(((height - 0.04) / 0.10) ** 2))  # the edge lets light through
-    wet = 0.10 * np.exp(-(((x + 0.25) / 0.22) ** 2) - ((height - 0.55) / 0.28) ** 2)
-    tooth = tone * warm * (barrel * glass)[..., None] + wet[..., None]
-    on_tooth = np.clip((gum - v) * DENSITY / 1.6 + 0.5, 0, 1)
-    rim = 1 - 0.22 * np.exp(-(((v - gum) * DENSITY / 1.5) ** 2))
-    mixed = (tooth * on_tooth[..., None] + colour * (1 - on_tooth[..., None])) * rim[..., None]
-    colour[:] = mixed
-    solid[:] = np.clip((v - low) * DENSITY / 1.4 + 0.5, 0, 1)
+    """One tooth, in place: `xs` run from -1 to 1 across it, `vs` are heights in centimetres.
+
+    `shape`: the crown's height, how far its edge stands back, and how much that leans.
+    """
+    for i in range(len(xs)):
+        x, near = xs[i], min(abs(xs[i]), np.float32(1))
+        low = shape[1] + 0.10 * near**4 + shape[2] * x
+        gum = shape[0] * (1 - 0.26 * near**2.4)
+        barrel = 1 - 0.16 * near**2.5 - 0.34 * max((near - 0.86) / 0.14, 0.0) ** 2
+        for j in range(len(vs)):
+            v = vs[j]
+            height = min(max((v - low) / max(gum - low, 0.1), 0.0), 1.0)
+            glass = 1 - 0.10 * np.exp(-(((height - 0.04) / 0.10) ** 2))  # the edge lets light through
+            wet = 0.10 * np.exp(-(((x + 0.25) / 0.22) ** 2) - ((height - 0.55) / 0.28) ** 2)
+            on_tooth = min(max((gum - v) * DENSITY / 1.6 + 0.5, 0.0), 1.0)
+            rim = 1 - 0.22 * np.exp(-(((v - gum) * DENSITY / 1.5) ** 2))
+            for c in range(3):
+                tooth = tone[c] * (1 - height * height * _YELLOW[c]) * barrel * glass + wet
+                colour[j, i, c] = (tooth * on_tooth + colour[j, i, c] * (1 - on_tooth)) * rim
+            solid[j, i] = min(max((v - low) * DENSITY / 1.4 + 0.5, 0.0), 1.0)

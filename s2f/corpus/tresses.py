@@ -72,7 +72,7 @@ def wear(
 def _colour(image: np.ndarray, hair: np.ndarray) -> np.ndarray | None:
     """(3, 3): the dark, the middle and the bright of the hair there is; None where there is too little."""
     sure = image[hair > 0.75]
-    if len(sure) < 0.012 * SIZE * SIZE:
+    if len(sure) < 0.012 * image.shape[0] * image.shape[1]:
         return None
     light = sure @ np.array([0.3, 0.59, 0.11])
     order = np.percentile(light, (6, 45, 96))
@@ -104,7 +104,7 @@ def _long_hair(
     unit = float(np.hypot(*(landmarks[1] - landmarks[0])))
     grown = _voluminous(outline, landmarks, manner, unit)
     out, locks = image.astype(np.float32), []
-    hung = [_curtain(landmarks, grown, manner, side, unit, rng) for side in (0, 1)]
+    hung = [_curtain(landmarks, grown, manner, side, unit, len(image), rng) for side in (0, 1)]
     fringe = rng.random() < _FRINGE
     if fringe:
         hung.append(_fringe(landmarks, grown, unit, rng))
@@ -143,6 +143,7 @@ def _curtain(
     manner: Manner,
     side: int,
     unit: float,
+    size: int,
     rng: np.random.Generator,
 ) -> Hung:
     """One side: from the parting along the head, then straight down past ear and cheek."""
@@ -154,7 +155,7 @@ def _curtain(
     temple, jaw = landmarks[_TEMPLE[side]], landmarks[list(_JAW[side])].mean(0)
     ear = landmarks[list(_EAR[side])]
     outer_x = way * max(way * rim[-1, 0], (way * ear[:, 0]).max() + 0.05 * unit)
-    foot = min(eye_line + SIZE * manner.length, SIZE + 0.4 * unit)
+    foot = min(eye_line + size * manner.length, size + 0.4 * unit)
     inner_x = temple[0] * 0.55 + jaw[0] * 0.45 - way * manner.over * unit
 
     locks, each = round(rng.uniform(70, 110)), 16
@@ -206,13 +207,14 @@ def _along(line: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 def _ground(cover: np.ndarray) -> np.ndarray:
     """Where strands lie close, 0-1 at the picture's size."""
-    half = cv2.resize(cover, (SIZE // 2, SIZE // 2), interpolation=cv2.INTER_AREA)
+    size = len(cover)
+    half = cv2.resize(cover, (size // 2, size // 2), interpolation=cv2.INTER_AREA)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     thick = cv2.dilate((half > 0.08).view(np.uint8) * np.uint8(255), cross)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7) if size > SIZE // 2 else (3, 3))
     close = cv2.erode(cv2.morphologyEx(thick, cv2.MORPH_CLOSE, kernel), kernel)
-    soft = cv2.GaussianBlur(close, (0, 0), 1.5)
-    return cv2.resize(soft, (SIZE, SIZE)).astype(np.float32) * np.float32(1 / 255)
+    soft = cv2.GaussianBlur(close, (0, 0), 1.5 * size / SIZE)
+    return cv2.resize(soft, (size, size)).astype(np.float32) * np.float32(1 / 255)
 
 
 def _painted(
@@ -230,9 +232,9 @@ def _painted(
     In place, on the float image; returns the ground.
     """
     shades = np.clip(128 + 200 * tones, 0, 255).astype(np.uint8)
-    tone, cover = hairs(paths, shades, SIZE, _FINE)
+    tone, cover = hairs(paths, shades, len(image), _FINE)
     ground = _ground(cover) * np.float32(under)
-    shine = _shine(paths, landmarks, unit, rng)
+    shine = _shine(paths, landmarks, unit, len(image), rng)
     colour_in(image, tone, cover, shine, ground, _shadow(ground, landmarks, unit), colour.astype(np.float32))
     return ground
 
@@ -240,22 +242,29 @@ def _painted(
 def _shadow(ground: np.ndarray, landmarks: np.ndarray, unit: float) -> np.ndarray:
     """What hair throws on face and neck; soft, and so made at a quarter of the size."""
     face, small = np.zeros((SIZE // 4, SIZE // 4), np.uint8), (SIZE // 4, SIZE // 4)
-    hull = cv2.convexHull((landmarks[[*at.FACE_RING, *at.NECK]] / 4).astype(np.int32))
+    scale = SIZE // 4 / len(ground)
+    hull = cv2.convexHull((landmarks[[*at.FACE_RING, *at.NECK]] * scale).astype(np.int32))
     cv2.fillConvexPoly(face, hull, 255)
-    thrown = cv2.GaussianBlur(cv2.resize(ground, small, interpolation=cv2.INTER_AREA), (0, 0), 0.015 * unit)
+    thrown = cv2.GaussianBlur(
+        cv2.resize(ground, small, interpolation=cv2.INTER_AREA), (0, 0), 0.06 * unit * scale
+    )
     on_face = cv2.GaussianBlur(face, (0, 0), 1.25).astype(np.float32) * np.float32(1 / 255)
-    return cv2.resize(thrown * on_face, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(thrown * on_face, ground.shape, interpolation=cv2.INTER_LINEAR)
 
 
-def _shine(paths: np.ndarray, landmarks: np.ndarray, unit: float, rng: np.random.Generator) -> np.ndarray:
+def _shine(
+    paths: np.ndarray, landmarks: np.ndarray, unit: float, size: int, rng: np.random.Generator
+) -> np.ndarray:
     """Light from above: a band of shine where the hair bends over the head, and shade below the chin."""
-    steep, seen = steepness(paths[:: max(1, len(paths) // 300)] / 4, SIZE // 4)
+    step = size / (SIZE // 4)
+    steep, seen = steepness(paths[:: max(1, len(paths) // 300)] / step, SIZE // 4)
     share = cv2.GaussianBlur(seen, (0, 0), 2)
     upright = cv2.GaussianBlur(steep, (0, 0), 2) / np.maximum(share, np.float32(1e-3))
-    height = ((np.arange(1.5, SIZE, 4) - landmarks[[0, 1], 1].mean()) / unit)[:, None].astype(np.float32)
+    rows = (np.arange(SIZE // 4) + 0.5) * step - 0.5
+    height = ((rows - landmarks[[0, 1], 1].mean()) / unit)[:, None].astype(np.float32)
     bent = np.exp(-(((upright - np.float32(0.7)) / np.float32(0.22)) ** 2) - ((height + 0.8) / 0.6) ** 2)
     shine = np.float32(rng.uniform(0.1, 0.5)) * bent - np.float32(0.1) * smoothstep(height - 0.4)
-    return cv2.resize(shine.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(shine.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _fringe(landmarks: np.ndarray, outline: np.ndarray, unit: float, rng: np.random.Generator) -> Hung:
@@ -300,12 +309,13 @@ def _full_beard(
     nose = landmarks[[64, 180, 55, 181, 69]] + (0, rng.uniform(0.08, 0.13) * unit)
     corners = landmarks[[87, 93]] + np.array([(-0.06, 0.2), (0.06, 0.2)]) * unit
     moustache = np.concatenate([corners[:1], nose[[0, 2, 4]], corners[1:], lip[::-1]])
-    grows = np.zeros((SIZE, SIZE), np.uint8)
+    size = len(image)
+    grows = np.zeros((size, size), np.uint8)
     for area in (cheeks, moustache):
         cv2.fillPoly(grows, [np.round(area).astype(np.int32)], 255)
     cv2.fillPoly(grows, [cv2.convexHull(landmarks[87:109].round().astype(np.int32))], 0)
     soft = cv2.GaussianBlur(grows, (0, 0), 0.035 * unit) / 255.0
-    ys, xs = np.nonzero(rng.random((SIZE, SIZE)) < soft * 0.11)
+    ys, xs = np.nonzero(rng.random((size, size)) < soft * (0.11 * (SIZE / size) ** 2))
     roots = np.stack([xs, ys], 1).astype(float)
     rows = np.argsort(ys, kind="stable")[::-1]  # what grows higher lies on top
     roots = roots[rows]
