@@ -49,8 +49,11 @@ def crown_over(landmarks: np.ndarray, outline: np.ndarray) -> np.ndarray:
     return centre + toward * (radius / np.maximum(reach, 1e-6))[:, None]
 
 
-def look(landmarks: np.ndarray, outline: np.ndarray, image: np.ndarray | None) -> Sight:
-    """Read a face; landmarks and outline in 512-page coordinates, whatever the size of the image."""
+def look(landmarks: np.ndarray, outline: np.ndarray, image: np.ndarray | None, loose: bool = True) -> Sight:
+    """Read a face; landmarks and outline in 512-page coordinates, whatever the size of the image.
+
+    Locks that may hang `loose` are looked for; none need be where they are known.
+    """
     crown = crown_over(landmarks, outline)
     unit = max(float(np.hypot(*(landmarks[0] - landmarks[1]))), 1.0)
     depth = float(np.median(np.hypot(*(crown - landmarks[HAIRLINE])[3:10].T)) / unit)
@@ -81,7 +84,7 @@ def look(landmarks: np.ndarray, outline: np.ndarray, image: np.ndarray | None) -
         curly=_curliness(gray, on_page),
         depth=depth,
         bald=bool(bald),
-        locks=() if bald or contrast < 24 else _locks(lab, landmarks, outline, hair, skin, unit),
+        locks=() if bald or contrast < 24 or not loose else _locks(lab, landmarks, outline, hair, skin, unit),
         moustache=moustache,
         chin=chin,
         jaw=jaw,

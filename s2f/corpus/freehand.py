@@ -126,7 +126,8 @@ def draw(
 def see(view: View) -> Sight:
     """Look at the face once, for any number of drawings of it."""
     _check(view)
-    sight = look(_to_page(view.landmarks, view.size), _to_page(view.outline, view.size), view.image)
+    landmarks, outline = _to_page(view.landmarks, view.size), _to_page(view.outline, view.size)
+    sight = look(landmarks, outline, view.image, loose=not view.locks)
     if view.locks or not view.bearded:  # what lies dark along the jaw is hair of the head then, or shade
         sight = replace(sight, moustache=0.0, chin=0.0, jaw=0.0)
     locks = tuple(_to_page(lock, view.size) for lock in view.locks)

@@ -80,10 +80,9 @@ def render(person: Person, units: Mapping[str, float], pose: Pose = FRONTAL) -> 
     # the mesh in its new shape and place
     hinge = np.array([person.pivot[0], person.landmarks[at.CHIN, 1]])  # roll turns about the chin
     turn = rotation(pose.yaw, pose.pitch)
-    posed = (person.mesh + _displacement(person, values) - person.pivot) @ turn.T + person.pivot
+    posed = _posed(person, values, turn)
     if pose.roll:
         posed[:, :2] = rolled(posed[:, :2], pose.roll, hinge)
-    posed = np.ascontiguousarray(posed, np.float32)
     depth, part, seen = _rasterised(person, posed)
     skin, inner = (part == SKIN).view(np.uint8), _inner_mouth(person, posed, part)
     # the photograph, moved
@@ -110,15 +109,17 @@ def render(person: Person, units: Mapping[str, float], pose: Pose = FRONTAL) -> 
     return Render(photo, landmarks, weights, pose, outline, locks, skin_mask)
 
 
-def _displacement(person: Person, values: np.ndarray) -> np.ndarray:
-    """(n,3) pixels."""
+def _posed(person: Person, values: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """(n,3) float32: every vertex moved by the units and turned about the pivot."""
     amounts = values @ _MIX
     for side, unit in enumerate(_BLINKS):
         amounts[unit] *= person.closing[side]
     active = np.flatnonzero(amounts)
-    if not len(active):
-        return np.zeros_like(person.mesh)
-    return np.tensordot(amounts[active], person.kit.moves[active], 1) @ person.view.T
+    out = (person.mesh @ turn.T + (person.pivot - person.pivot @ turn.T)).astype(np.float32)
+    if len(active):
+        moves = np.tensordot(amounts[active].astype(np.float32), person.kit.moves[active], 1)
+        out += moves @ (turn @ person.view).T.astype(np.float32)
+    return out
 
 
 def _rasterised(person: Person, posed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -196,4 +197,5 @@ def _relight(
         lean = smoothstep((columns - middle) / (0.056 * person.size) + 0.5)
         depth = np.tensordot(right, person.folds, 1) * (1 - lean) + np.tensordot(left, person.folds, 1) * lean
         log += sampled(depth, back[box] * np.float32(0.5) - np.float32(0.25))
-    image[box] *= np.exp(log)[..., None]
+    gain = cv2.exp(log.astype(np.float32))
+    image[box] = cv2.multiply(image[box], cv2.merge([gain, gain, gain]))
