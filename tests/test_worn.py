@@ -13,6 +13,7 @@ from s2f.corpus.drawn_shapes import EAR, covers
 from s2f.corpus.drawn_sight import HAIRLINE
 from s2f.corpus.freehand import View, draw, see
 from s2f.corpus.glasses import choose_glasses, put_on
+from s2f.corpus.segment import Parts
 from s2f.corpus.tresses import Worn, wear
 
 SKIN, HAIR, WALL = (200, 160, 140), (60, 40, 30), (222, 222, 220)
@@ -41,9 +42,18 @@ def picture() -> tuple[np.ndarray, np.ndarray]:
     return np.clip(image + grain, 0, 255).astype(np.uint8), hair.astype(np.float32)
 
 
+def parts(hair: np.ndarray) -> Parts:
+    """Skin is the face alone, and below the chin the picture is clothes."""
+    skin, none, black = np.zeros_like(hair), np.zeros_like(hair), np.zeros(3)
+    cv2.fillPoly(skin, [FACE.round().astype(np.int32)], 1)
+    clothing = np.zeros_like(hair)
+    clothing[int(MEAN[129, 1]) + 10 :] = 1
+    return Parts(skin, hair, clothing, none, none, black, black, black, black)
+
+
 def worn(picture: tuple[np.ndarray, np.ndarray], gender: str, seed: int = 0) -> Worn:
     image, hair = picture
-    return wear(image, MEAN, outline(), hair, gender, np.random.default_rng(seed))
+    return wear(image, MEAN, outline(), parts(hair), gender, np.random.default_rng(seed))
 
 
 def changed(image: np.ndarray, worn: Worn, where: np.ndarray) -> float:
@@ -54,13 +64,20 @@ def changed(image: np.ndarray, worn: Worn, where: np.ndarray) -> float:
     return float(away[area > 0].mean())
 
 
-def test_long_hair_falls_over_the_ears_and_leaves_the_face(
-    picture: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def kinds(monkeypatch: pytest.MonkeyPatch, *odds: float, fringe: float = 0.0) -> None:
+    """Only these kinds of long hair: behind the ears, before them, parted anew."""
     monkeypatch.setattr(tresses, "_WOMEN", 1.0)
-    monkeypatch.setattr(tresses, "_FRINGE", 0.0)
+    monkeypatch.setattr(tresses, "_KINDS", odds)
+    monkeypatch.setattr(tresses, "_FRINGE", fringe)
+
+
+@pytest.mark.parametrize("odds", [(0, 1, 0), (0, 0, 1)])
+def test_long_hair_falls_over_the_ears_and_leaves_the_face(
+    picture: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch, odds: tuple[float, ...]
+) -> None:
+    kinds(monkeypatch, *odds)
     given = worn(picture, "female")
-    assert len(given.locks) == 2
+    assert len(given.locks) >= 2
     for ear in EAR:
         assert any(covers(lock, MEAN[ear].mean(0)) for lock in given.locks)
         assert changed(picture[0], given, MEAN[ear]) > 0.7
@@ -74,11 +91,29 @@ def test_long_hair_falls_over_the_ears_and_leaves_the_face(
     assert beside.mean(1).std() > 1
 
 
+def test_hair_let_down_behind_the_ears_leaves_all_that_was_there(
+    picture: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds(monkeypatch, 1, 0, 0)
+    given = worn(picture, "female")
+    assert given.what == ("long_hair",)
+    assert (given.outline == outline()).all()
+    for ear in EAR:
+        assert changed(picture[0], given, MEAN[ear]) < 0.2  # its soft rim
+        assert not any(covers(lock, MEAN[ear].mean(0)) for lock in given.locks)
+    assert changed(picture[0], given, FACE) < 0.02
+    above = int(MEAN[109, 1] - 0.3 * UNIT)
+    assert np.abs(given.image[:above] - picture[0][:above]).max() < 2
+    for way, ear in zip((-1, 1), EAR, strict=True):  # and hangs beside the neck
+        x, y = MEAN[ear].mean(0) + (0.1 * way * UNIT, 0.9 * UNIT)
+        beside = given.image[int(y) - 8 : int(y) + 8, int(x) - 8 : int(x) + 8]
+        assert np.abs(np.median(beside, (0, 1)) - HAIR).max() < 45
+
+
 def test_a_fringe_hangs_over_the_forehead(
     picture: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tresses, "_WOMEN", 1.0)
-    monkeypatch.setattr(tresses, "_FRINGE", 1.0)
+    kinds(monkeypatch, 0, 0, 1, fringe=1.0)
     given = worn(picture, "female")
     brows = MEAN[[74, 79]].mean(0)
     forehead = brows + (MEAN[139] - brows) * 0.7
@@ -104,7 +139,7 @@ def test_where_no_hair_grows_none_is_given(
     picture: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tresses, "_WOMEN", 1.0)
-    bald = wear(picture[0], MEAN, outline(), 0 * picture[1], "female", np.random.default_rng(0))
+    bald = wear(picture[0], MEAN, outline(), parts(0 * picture[1]), "female", np.random.default_rng(0))
     assert (bald.image == picture[0]).all()
     assert bald.locks == ()
 
@@ -116,7 +151,7 @@ def test_what_is_given_changes_nothing_of_what_chance_does_next(
     for share in (0.0, 1.0):
         monkeypatch.setattr(tresses, "_WOMEN", share)
         rng = np.random.default_rng(5)
-        wear(picture[0], MEAN, outline(), picture[1], "female", rng)
+        wear(picture[0], MEAN, outline(), parts(picture[1]), "female", rng)
         after.append(rng.random())
     assert after[0] == after[1]
     once, again = (worn(picture, "female", seed=1) for _ in range(2))

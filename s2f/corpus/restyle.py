@@ -69,7 +69,7 @@ def restyle(face: Face, rng: np.random.Generator) -> Face:
     if rng.random() >= _KEEP_BACKDROP and cv2.minMaxLoc(matte.alpha)[0] < 0.5:
         image = on_backdrop(image, matte, _with_grain(random_backdrop(rng, face.size), rng))
     image = cv2.scaleAdd(change, 255, image) + np.float32(0.5)
-    worn = wear(image, face.landmarks, outline_of(face, matte.alpha), parts.hair, face.gender, rng)
+    worn = wear(image, face.landmarks, outline_of(face, matte.alpha), parts, face.gender, rng)
     image = np.clip(worn.image, 0, 255).astype(np.uint8)
     return replace(face, image=image, outline=worn.outline, locks=worn.locks, worn=worn.what)
 

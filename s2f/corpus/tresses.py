@@ -13,17 +13,17 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from . import points as at
-from .geometry import SIZE, smoothstep
-from .strands import colour_in, hairs, steepness
+from .beards import full_beard
+from .geometry import smoothstep
+from .loose import fringe, let_down
+from .painted_hair import Tress, paint
+from .segment import Parts
 
-_FINE = 2  # strands are drawn at so many times the size
 _TEMPLE, _EAR, _JAW = (109, 112), (range(115, 120), range(120, 125)), ((126, 127), (132, 131))
 _WOMEN, _MEN, _FRINGE = 0.5, 0.05, 0.3  # how many wear it long, and how many of those a fringe
+# of those: drawn back over the head and let down behind the ears, or before them too; parted anew
+_KINDS = (0.48, 0.4, 0.12)
 _BEARD = 0.16  # of men
-
-
-Hung = tuple[np.ndarray, np.ndarray, float]  # strands, how light each is, the height of the hairline
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,21 +51,21 @@ def wear(
     image: np.ndarray,
     landmarks: np.ndarray,
     outline: np.ndarray,
-    hair: np.ndarray,
+    parts: Parts,
     gender: str,
     rng: np.random.Generator,
 ) -> Worn:
-    """What chance gives this head; `hair` (512,512) 0-1 is what grows there now."""
-    colour = _colour(image, hair)
+    """What chance gives this head, whose `parts` are as they were before."""
+    colour = _colour(image, parts.hair)
     long = rng.random() < (_WOMEN if gender == "female" else _MEN)
     beard = gender == "male" and rng.random() < _BEARD
     chance = np.random.default_rng(rng.integers(2**63))  # what is worn changes nothing of what follows
     if colour is None:
         return Worn(image, outline)
     if long:
-        return _long_hair(image, landmarks, outline, colour, chance)
+        return _long_hair(image, landmarks, outline, parts, colour, chance)
     if beard:
-        return Worn(_full_beard(image, landmarks, colour, chance), outline, what=("beard",))
+        return Worn(full_beard(image, landmarks, colour, chance), outline, what=("beard",))
     return Worn(image, outline)
 
 
@@ -75,7 +75,7 @@ def _colour(image: np.ndarray, hair: np.ndarray) -> np.ndarray | None:
     if len(sure) < 0.012 * image.shape[0] * image.shape[1]:
         return None
     light = sure @ np.array([0.3, 0.59, 0.11])
-    order = np.percentile(light, (6, 45, 96))
+    order = np.percentile(light, (6, 50, 96))
     return np.stack([sure[np.abs(light - v) < 6].mean(0) for v in order])
 
 
@@ -84,7 +84,7 @@ def _manner(rng: np.random.Generator) -> Manner:
     curly = rng.random() < 0.22
     return Manner(
         length=rng.choice([rng.uniform(0.32, 0.42), rng.uniform(0.42, 0.55), 0.7]),
-        volume=rng.uniform(0.12, 0.4) + 0.12 * curly,
+        volume=rng.uniform(0.03, 0.2) + 0.1 * curly,
         over=rng.uniform(-0.03, 0.12),
         waves=0.16 + 0.5 * waves if curly else waves,
         stretch=rng.uniform(0.35, 0.6) if curly else rng.uniform(0.8, 2.0),
@@ -97,35 +97,53 @@ def _long_hair(
     image: np.ndarray,
     landmarks: np.ndarray,
     outline: np.ndarray,
+    parts: Parts,
     colour: np.ndarray,
     rng: np.random.Generator,
 ) -> Worn:
-    manner = _manner(rng)
-    unit = float(np.hypot(*(landmarks[1] - landmarks[0])))
-    grown = _voluminous(outline, landmarks, manner, unit)
+    kind = rng.choice(len(_KINDS), p=_KINDS)
+    if kind < 2:
+        hung, grown = let_down(landmarks, outline, parts, kind == 1, rng), outline
+    else:
+        manner, unit = _manner(rng), float(np.hypot(*(landmarks[1] - landmarks[0])))
+        grown = _voluminous(outline, landmarks, manner, unit)
+        hung = [_curtain(landmarks, grown, manner, side, unit, len(image), rng) for side in (0, 1)]
+    fringed = rng.random() < _FRINGE
+    if fringed:
+        hung.append(fringe(landmarks, grown, len(image), rng))
+    return _laid(image, hung, colour, landmarks, grown, rng, ("long_hair", "fringe")[: 1 + fringed])
+
+
+def _laid(
+    image: np.ndarray,
+    hung: list[Tress],
+    colour: np.ndarray,
+    landmarks: np.ndarray,
+    outline: np.ndarray,
+    rng: np.random.Generator,
+    what: tuple[str, ...],
+) -> Worn:
     out, locks = image.astype(np.float32), []
-    hung = [_curtain(landmarks, grown, manner, side, unit, len(image), rng) for side in (0, 1)]
-    fringe = rng.random() < _FRINGE
-    if fringe:
-        hung.append(_fringe(landmarks, grown, unit, rng))
-    for paths, tones, below in hung:
-        ground = _painted(out, paths, tones, colour, landmarks, unit, rng)
-        locks += _traced(ground, below)
-    return Worn(out, grown, tuple(locks), ("long_hair", "fringe") if fringe else ("long_hair",))
+    for tress in hung:
+        locks += _traced(paint(out, tress, colour, landmarks, rng), tress.below)
+    return Worn(out, outline, tuple(locks), what)
 
 
 def _traced(ground: np.ndarray, below: float) -> list[np.ndarray]:
-    """The largest outline of what hangs lower than that; none where nothing does."""
+    """The largest outlines of what hangs lower than that, two at most; none where nothing does."""
     hangs = (ground > 0.5).view(np.uint8)
     hangs[: max(0, int(below))] = 0
     rings, _ = cv2.findContours(hangs, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not rings:
-        return []
-    ring = max(rings, key=len)[:, 0]
-    cut = ring[:, 1] <= int(below) + 1  # where it goes on upwards there is no line
+    largest = sorted((ring[:, 0] for ring in rings), key=len, reverse=True)[:2]
+    return [_open(ring, int(below) + 1) for ring in largest if len(ring) > max(0.3 * len(largest[0]), 16)]
+
+
+def _open(ring: np.ndarray, top: int) -> np.ndarray:
+    """Without its upper edge: where hair goes on upwards there is no line."""
+    cut = ring[:, 1] <= top
     ring = np.roll(ring, -int(np.flatnonzero(cut)[-1]) - 1, 0) if cut.any() else ring
-    ring = ring[ring[:, 1] > int(below) + 1].astype(float)
-    return [ring[:: max(2, len(ring) // 26)]] if len(ring) > 8 else []
+    ring = ring[ring[:, 1] > top].astype(float)
+    return ring[:: max(2, len(ring) // 26)]
 
 
 def _voluminous(outline: np.ndarray, landmarks: np.ndarray, manner: Manner, unit: float) -> np.ndarray:
@@ -145,7 +163,7 @@ def _curtain(
     unit: float,
     size: int,
     rng: np.random.Generator,
-) -> Hung:
+) -> Tress:
     """One side: from the parting along the head, then straight down past ear and cheek."""
     way = -1 if side == 0 else 1
     eye_line = landmarks[[0, 1], 1].mean()
@@ -188,7 +206,7 @@ def _curtain(
     paths = np.concatenate([over, np.stack([x, y], 2)], 1) + rng.normal(0, 0.008 * unit, (len(u), 1, 2))
     paths = gaussian_filter1d(paths, 2.5, axis=1, mode="nearest")
     top_last = np.argsort(np.repeat(rng.random(locks), each) + 0.35 * (1 - u), kind="stable")
-    return paths[top_last], tones[top_last], float(temple[1])
+    return Tress(paths[top_last], tones[top_last], below=float(temple[1]))
 
 
 def _begun(paths: np.ndarray, begin: np.ndarray) -> np.ndarray:
@@ -203,135 +221,3 @@ def _begun(paths: np.ndarray, begin: np.ndarray) -> np.ndarray:
 def _along(line: np.ndarray, t: np.ndarray) -> np.ndarray:
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
     return np.stack([np.interp(t * length[-1], length, line[:, k]) for k in (0, 1)], 1)
-
-
-def _ground(cover: np.ndarray) -> np.ndarray:
-    """Where strands lie close, 0-1 at the picture's size."""
-    size = len(cover)
-    half = cv2.resize(cover, (size // 2, size // 2), interpolation=cv2.INTER_AREA)
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    thick = cv2.dilate((half > 0.08).view(np.uint8) * np.uint8(255), cross)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7) if size > SIZE // 2 else (3, 3))
-    close = cv2.erode(cv2.morphologyEx(thick, cv2.MORPH_CLOSE, kernel), kernel)
-    soft = cv2.GaussianBlur(close, (0, 0), 1.5 * size / SIZE)
-    return cv2.resize(soft, (size, size)).astype(np.float32) * np.float32(1 / 255)
-
-
-def _painted(
-    image: np.ndarray,
-    paths: np.ndarray,  # (strands, points, 2), those on top last
-    tones: np.ndarray,
-    colour: np.ndarray,
-    landmarks: np.ndarray,
-    unit: float,
-    rng: np.random.Generator,
-    under: float = 1.0,
-) -> np.ndarray:
-    """Their shadow on the face, the dark ground, then strand over strand, lit by where and how they lie.
-
-    In place, on the float image; returns the ground.
-    """
-    shades = np.clip(128 + 200 * tones, 0, 255).astype(np.uint8)
-    tone, cover = hairs(paths, shades, len(image), _FINE)
-    ground = _ground(cover) * np.float32(under)
-    shine = _shine(paths, landmarks, unit, len(image), rng)
-    colour_in(image, tone, cover, shine, ground, _shadow(ground, landmarks, unit), colour.astype(np.float32))
-    return ground
-
-
-def _shadow(ground: np.ndarray, landmarks: np.ndarray, unit: float) -> np.ndarray:
-    """What hair throws on face and neck; soft, and so made at a quarter of the size."""
-    face, small = np.zeros((SIZE // 4, SIZE // 4), np.uint8), (SIZE // 4, SIZE // 4)
-    scale = SIZE // 4 / len(ground)
-    hull = cv2.convexHull((landmarks[[*at.FACE_RING, *at.NECK]] * scale).astype(np.int32))
-    cv2.fillConvexPoly(face, hull, 255)
-    thrown = cv2.GaussianBlur(
-        cv2.resize(ground, small, interpolation=cv2.INTER_AREA), (0, 0), 0.06 * unit * scale
-    )
-    on_face = cv2.GaussianBlur(face, (0, 0), 1.25).astype(np.float32) * np.float32(1 / 255)
-    return cv2.resize(thrown * on_face, ground.shape, interpolation=cv2.INTER_LINEAR)
-
-
-def _shine(
-    paths: np.ndarray, landmarks: np.ndarray, unit: float, size: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Light from above: a band of shine where the hair bends over the head, and shade below the chin."""
-    step = size / (SIZE // 4)
-    steep, seen = steepness(paths[:: max(1, len(paths) // 300)] / step, SIZE // 4)
-    share = cv2.GaussianBlur(seen, (0, 0), 2)
-    upright = cv2.GaussianBlur(steep, (0, 0), 2) / np.maximum(share, np.float32(1e-3))
-    rows = (np.arange(SIZE // 4) + 0.5) * step - 0.5
-    height = ((rows - landmarks[[0, 1], 1].mean()) / unit)[:, None].astype(np.float32)
-    bent = np.exp(-(((upright - np.float32(0.7)) / np.float32(0.22)) ** 2) - ((height + 0.8) / 0.6) ** 2)
-    shine = np.float32(rng.uniform(0.1, 0.5)) * bent - np.float32(0.1) * smoothstep(height - 0.4)
-    return cv2.resize(shine.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
-
-
-def _fringe(landmarks: np.ndarray, outline: np.ndarray, unit: float, rng: np.random.Generator) -> Hung:
-    """From the crown over the forehead to the brows."""
-    brows = landmarks[[72, 74, 76, 77, 79, 81]]
-    low = brows[:, 1].min() - rng.uniform(-0.05, 0.2) * unit
-    left, right = landmarks[109, 0], landmarks[112, 0]
-    top = outline[len(outline) // 2]
-    locks, each = round(rng.uniform(60, 90)), 10
-    place = rng.random(locks)
-    u = np.clip(np.repeat(place, each) + rng.normal(0, 0.02, locks * each), 0, 1)
-    ends = low + np.repeat(rng.normal(0, 0.07 * unit, locks), each) + 0.25 * unit * (2 * u - 1) ** 2
-    ends = ends - np.abs(rng.normal(0, 0.06 * unit, len(u)))
-    x = left + (right - left) * (0.04 + 0.92 * u) + np.repeat(rng.normal(0, 0.1 * unit, locks), each)
-    foot = np.stack([x, ends], 1)[:, None]
-    root = np.stack([top[0] + 0.45 * (x - top[0]), np.full(len(u), top[1] + 0.28 * unit)], 1)[:, None]
-    bend = np.concatenate([root[..., :1] + 0.75 * (foot - root)[..., :1], root[..., 1:] + 0.1 * unit], 2)
-    t = np.linspace(0, 1, 30)[:, None]
-    paths = (1 - t) ** 2 * root + 2 * t * (1 - t) * bend + t**2 * foot
-    tones = np.repeat(rng.normal(0, 0.16, locks), each) + rng.normal(0, 0.13, len(u))
-    return paths, tones, float(landmarks[[137, 139, 141], 1].mean())
-
-
-def _full_beard(
-    image: np.ndarray, landmarks: np.ndarray, colour: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """From the ears over jaw and chin, a moustache with it; lips and the upper cheek stay free."""
-    unit = float(np.hypot(*(landmarks[1] - landmarks[0])))
-    length = rng.choice([rng.uniform(0.08, 0.16), rng.uniform(0.16, 0.4)]) * unit
-    jaw = landmarks[[110, 111, *range(125, 134), 114, 113]]
-    mouth = landmarks[87:109].mean(0)
-    high = rng.uniform(0.4, 0.6)  # of the way from the jaw to the corner of the mouth
-    corner = landmarks[[87] * 6 + [106] + [93] * 6]
-    upper = (
-        jaw
-        + (corner - jaw)
-        * high
-        * np.r_[np.linspace(0.1, 1, 5), 1.1, 1.35, 1.1, np.linspace(1, 0.1, 5)][:, None]
-    )
-    cheeks = np.concatenate([jaw, upper[::-1]])
-    lip = landmarks[[88, 90, 92]]
-    nose = landmarks[[64, 180, 55, 181, 69]] + (0, rng.uniform(0.08, 0.13) * unit)
-    corners = landmarks[[87, 93]] + np.array([(-0.06, 0.2), (0.06, 0.2)]) * unit
-    moustache = np.concatenate([corners[:1], nose[[0, 2, 4]], corners[1:], lip[::-1]])
-    size = len(image)
-    grows = np.zeros((size, size), np.uint8)
-    for area in (cheeks, moustache):
-        cv2.fillPoly(grows, [np.round(area).astype(np.int32)], 255)
-    cv2.fillPoly(grows, [cv2.convexHull(landmarks[87:109].round().astype(np.int32))], 0)
-    soft = cv2.GaussianBlur(grows, (0, 0), 0.035 * unit) / 255.0
-    ys, xs = np.nonzero(rng.random((size, size)) < soft * (0.11 * (SIZE / size) ** 2))
-    roots = np.stack([xs, ys], 1).astype(float)
-    rows = np.argsort(ys, kind="stable")[::-1]  # what grows higher lies on top
-    roots = roots[rows]
-    side = (roots[:, 0] - mouth[0]) / unit
-    above = roots[:, 1] < landmarks[[87, 93], 1].mean() + 0.03 * unit
-    lean = np.where(
-        above & (np.abs(side) < 0.45), 1.4 * np.sign(side) * np.minimum(1, 4 * np.abs(side)), -0.12 * side
-    )
-    lean = lean + rng.normal(0, 0.35, len(lean))
-    low = smoothstep((roots[:, 1] - mouth[1]) / (0.9 * unit))
-    reach = length * (0.35 + 0.65 * low) * rng.uniform(0.6, 1.2, len(lean))
-    reach = np.where(above, np.minimum(reach, 0.09 * unit), reach)
-    t = np.linspace(0, 1, 6)[:, None]
-    tip = np.stack([np.sin(lean), np.cos(lean)], 1) * reach[:, None]
-    curl = np.stack([rng.normal(0, 0.02, len(lean)), np.zeros(len(lean))], 1)[:, None] * unit
-    paths = roots[:, None] + tip[:, None] * t + curl * np.sin(np.pi * t)
-    tones, out = rng.normal(-0.05, 0.22, len(paths)), image.astype(np.float32)
-    _painted(out, paths, tones, colour, landmarks, unit, rng, under=0.5)
-    return out
