@@ -336,6 +336,23 @@ def test_glasses_are_drawn_only_when_they_are_worn() -> None:
     assert not any(has(draw(face(), np.random.default_rng(s), size=64), "glasses") for s in range(40))
 
 
+def test_glasses_have_many_forms_and_stay_round_the_eyes() -> None:
+    worn, forms, unit = replace(face(), glasses=True), set(), np.hypot(*(MEAN[1] - MEAN[0]))
+    for seed in range(40):
+        drawing = draw(worn, np.random.default_rng(seed), skill=0.9)
+        forms.add(drawing.ways["glasses"])
+        lines = [points for part, points in drawing.strokes if part == "glasses"]
+        if not lines:  # half a face
+            continue
+        places = np.concatenate(lines)
+        turn, shift = drawing.transform[:, :2], drawing.transform[:, 2]
+        there = (places - shift) @ np.linalg.inv(turn).T
+        eyes = np.median(there, 0) - MEAN[[0, 1]].mean(0)
+        assert np.hypot(*eyes) < 0.6 * unit
+        assert np.ptp(there[:, 0]) < 3.2 * unit
+    assert len(forms) >= 5
+
+
 def test_some_who_cannot_draw_make_a_sign_of_a_face() -> None:
     manners = [draw(face(), np.random.default_rng(s), size=64, skill=0.0).ways["manner"] for s in range(60)]
     assert 5 < manners.count("sign") < 30

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .drawn_glasses import glasses
 from .drawn_shapes import (
     BAG,
     BROW,
     BROW_LOW,
     CREASE,
-    EAR,
     LOWER,
     RING,
     UPPER,
@@ -66,14 +66,6 @@ def eyes(hand: Hand, sitter: Sitter) -> None:
         if how["bag"] < 0.04 + 0.08 * hand.skill:
             hand.line(sitter.lm[BAG[k]], width=0.8)
     glasses(hand, sitter)
-
-
-def glasses(hand: Hand, sitter: Sitter) -> None:
-    """Drawn where they are worn."""
-    if sitter.glasses:
-        form = hand.rng.random()
-        for k in (0, 1):
-            _glasses(hand, sitter, k, form)
 
 
 def _opening(lm: np.ndarray, k: int) -> float:
@@ -229,30 +221,6 @@ def _arched_eye(hand: Hand, lm: np.ndarray, k: int) -> None:
     hand.line(
         np.array([up[0] + (0, 0.2 * rise), middle - (0, rise), up[-1] + (0, 0.2 * rise)]), width=1.3, care=0.5
     )
-
-
-def _glasses(hand: Hand, sitter: Sitter, k: int, form: float) -> None:
-    lm, unit = sitter.lm, sitter.unit
-    hand.part = "glasses"
-    middle = lm[UPPER[k] + LOWER[k]].mean(0) + (0, 0.03 * unit)
-    rx, ry = 0.36 * unit, (0.33 if form < 0.5 else 0.26) * unit
-    if form < 0.5:
-        rim = ellipse(middle, rx, ry, 14)
-    else:
-        rim = middle + np.array(
-            [(-1, -0.9), (0, -1), (1, -0.9), (1, 0.6), (0.6, 1), (-0.6, 1), (-1, 0.6)]
-        ) * (rx, ry)
-    if form < 0.85:
-        hand.line(rim, closed=True, care=0.4)
-    else:  # rimless: only the lower edge
-        hand.line(rim[3:], width=0.7, care=0.4)
-    side = -1 if k == 0 else 1
-    hand.line(np.array([middle + (side * rx, -0.3 * ry), lm[EAR[k][1]]]), care=0.3)
-    if k == 1:
-        other = lm[UPPER[0] + LOWER[0]].mean(0)
-        hand.line(
-            np.array([middle - (rx, 0), (middle + other) / 2 - (0, 0.06 * unit), other + (rx, 0)]), care=0.4
-        )
 
 
 def brows(hand: Hand, sitter: Sitter) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..errors import CorpusError
-from . import drawn_eyes, drawn_features, drawn_hair, drawn_marks, drawn_signs
+from . import drawn_eyes, drawn_features, drawn_glasses, drawn_hair, drawn_marks, drawn_signs
 from .drawn_shapes import BROW, BROW_LOW, CREASE, JAW, LOWER, RING, SLIT_LOW, SLIT_UP, UPPER, Sitter
 from .drawn_sight import Sight, look
 from .hand import PAGE, Hand
@@ -49,7 +49,7 @@ _ACTS: tuple[_Act, ...] = (
     drawn_marks.skin,
     drawn_marks.shading,
 )
-_SIGN_ACTS: tuple[_Act, ...] = (drawn_signs.smiley, drawn_eyes.glasses, drawn_hair.beard, drawn_marks.skin)
+_SIGN_ACTS: tuple[_Act, ...] = (drawn_signs.smiley, drawn_glasses.glasses, drawn_hair.beard, drawn_marks.skin)
 
 
 @dataclass(frozen=True)
