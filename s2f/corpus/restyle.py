@@ -34,6 +34,7 @@ _HAIR = (
     ("dyed", 0.04, 0.03, (36, 0, 0), (7, 22, 22)),
 )
 _SHAVEN = 20.0  # colour difference of skin below which hair is stubble on a scalp, or hard to tell from skin
+_WARMED = 0.55  # how far such a scalp's hue goes towards the skin's
 _LIFT = 24.0  # L* by which hair can be lightened and still has strands to show
 _IRISES = (
     ("dark brown", 0.1, 0.72, (14, 4, 4), (2, 1, 1.5)),
@@ -106,9 +107,14 @@ def _recolour_skin(lab: np.ndarray, parts: Parts, rng: np.random.Generator) -> N
 
 
 def _recolour_hair(lab: np.ndarray, parts: Parts, light: bool, rng: np.random.Generator) -> None:
-    if rng.random() < _KEEP_HAIR or parts.hair_lab is None:
+    keep = rng.random() < _KEEP_HAIR
+    if parts.hair_lab is None:
         return
     if np.linalg.norm(parts.hair_lab - parts.skin_lab) < _SHAVEN:
+        if parts.hair_lab[0] < 0.9 * parts.skin_lab[0]:  # and not fair hair on fair skin
+            _warm_scalp(lab, parts)
+        return
+    if keep:
         return
     old, new = parts.hair_lab, _drawn(_HAIR, light, rng)
     lifted = old[0] + _LIFT
@@ -122,6 +128,15 @@ def _recolour_hair(lab: np.ndarray, parts: Parts, light: bool, rng: np.random.Ge
     brows[1:] = old[1:] + 0.5 * (np.clip(new[1:], -2, 16) - old[1:])
     shift = np.clip(brows - old, (-12, -8, -8), (14, 8, 8)).astype(np.float32)
     lab += parts.brows[..., None] * shift
+
+
+def _warm_scalp(lab: np.ndarray, parts: Parts) -> None:
+    """A camera shows stubble on a scalp bluer than eyes do: it goes half of the way to the skin's hue."""
+    assert parts.hair_lab is not None
+    wanted = parts.skin_lab[1:] * min(1.0, parts.hair_lab[0] / parts.skin_lab[0])
+    move = _WARMED * (wanted - parts.hair_lab[1:])
+    for channel, shift in zip((1, 2), np.maximum(move, 0), strict=True):
+        lab[..., channel] += parts.hair * np.float32(shift)
 
 
 def _towards(

@@ -23,6 +23,7 @@ _TEMPLE, _EAR, _JAW = (109, 112), (range(115, 120), range(120, 125)), ((126, 127
 _WOMEN, _MEN, _FRINGE = 0.5, 0.05, 0.3  # how many wear it long, and how many of those a fringe
 # of those: drawn back over the head and let down behind the ears, or before them too; parted anew
 _KINDS = (0.48, 0.4, 0.12)
+_PILED = 0.8  # eye distances over the hairline from which hair is put up, and nothing is parted over it
 _BEARD = 0.16  # of men
 
 
@@ -101,11 +102,12 @@ def _long_hair(
     colour: np.ndarray,
     rng: np.random.Generator,
 ) -> Worn:
-    kind = rng.choice(len(_KINDS), p=_KINDS)
-    if kind < 2:
+    kind, unit = rng.choice(len(_KINDS), p=_KINDS), float(np.hypot(*(landmarks[1] - landmarks[0])))
+    piled = landmarks[139, 1] - outline[:, 1].min() > _PILED * unit
+    if kind < 2 or piled:
         hung, grown = let_down(landmarks, outline, parts, kind == 1, rng), outline
     else:
-        manner, unit = _manner(rng), float(np.hypot(*(landmarks[1] - landmarks[0])))
+        manner = _manner(rng)
         grown = _voluminous(outline, landmarks, manner, unit)
         hung = [_curtain(landmarks, grown, manner, side, unit, len(image), rng) for side in (0, 1)]
     fringed = rng.random() < _FRINGE
