@@ -19,6 +19,7 @@ from s2f.corpus.morph import new_identity, synthesise
 from s2f.corpus.people import Source, Sources, draw_sources, split_people
 from s2f.corpus.portraits import Face, load_portraits, load_smiles
 from s2f.corpus.reject import measures, reject
+from s2f.corpus.restyle import study, styled
 from s2f.corpus.studio import photograph, restyle
 from s2f.errors import CorpusError
 from s2f.image import EYE_DISTANCE, EYE_LINE
@@ -239,6 +240,14 @@ def test_a_smaller_picture_is_of_the_same_person(pack: Path, faces: list[Face]) 
         shrunk = cv2.resize(large.image, (256, 256), interpolation=cv2.INTER_AREA)
         away = cv2.blur(shrunk, (7, 7)).astype(int) - cv2.blur(little.image, (7, 7))  # grain is another's
         assert np.abs(away).mean() < most
+
+
+def test_a_face_is_studied_once_for_any_number_of_styles(faces: list[Face]) -> None:
+    known = study(faces[1])
+    first, other, again = (styled(known, np.random.default_rng(seed)).image for seed in (1, 2, 1))
+    assert (first == again).all()
+    assert (first == restyle(faces[1], np.random.default_rng(1)).image).all()
+    assert (first != other).any()
 
 
 # ---------------------------------------------------------------- rejection

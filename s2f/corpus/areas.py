@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -27,7 +28,13 @@ class Areas:
 
 
 def areas_of(landmarks: np.ndarray, size: int = SIZE) -> Areas:
-    """Of landmarks in a picture of that size."""
+    """Of landmarks in a picture of that size; kept for a while, since faces are measured again."""
+    return _areas(np.ascontiguousarray(landmarks, np.float64).tobytes(), size)
+
+
+@lru_cache(maxsize=2)
+def _areas(points: bytes, size: int) -> Areas:
+    landmarks = np.frombuffer(points).reshape(-1, 2)
     small, step = rescaled(landmarks, SMALL / size), size // SMALL
     lips = small[87:109]
     eyes = [small[[*upper, *lower]] for upper, lower in zip(UPPER_LID, LOWER_LID, strict=True)]

@@ -38,16 +38,16 @@ def _grid() -> tuple[np.ndarray, np.ndarray]:
 
 def _lit(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One colour under a lamp: a soft pool of light, a slope and darker corners."""
-    xs, ys = _grid()
+    xs, ys = (part[::2, ::2] for part in _grid())
     cx, cy, reach = rng.normal(0, 0.3), rng.normal(-0.1, 0.25), rng.uniform(0.4, 1.2)
     pool = np.exp(-((xs - cx) ** 2 + (ys - cy) ** 2) / (2 * reach**2))
     slope = xs * rng.normal(0, 0.12) + ys * rng.normal(0.06, 0.12)
     light = 1 + rng.uniform(0, 0.5) * (pool - 0.75) + slope - rng.uniform(0, 0.35) * (xs**2 + ys**2)
-    lab = np.empty((_SMALL, _SMALL, 3), np.float32)
+    lab = np.empty((*xs.shape, 3), np.float32)
     lab[...] = colour
     lab *= np.clip(light, 0.3, 1.35)[..., None]
     lab[..., 0] = np.minimum(lab[..., 0], 97)
-    return to_rgb(lab)
+    return cv2.resize(to_rgb(lab).astype(np.float32), (_SMALL, _SMALL), interpolation=cv2.INTER_LINEAR)
 
 
 def _paper(rng: np.random.Generator) -> np.ndarray:

@@ -116,10 +116,14 @@ def _known_backdrop(small: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     sides = labels[: round(0.8 * _SMALL), [0, -1]]
     edge = np.unique(np.concatenate([sides.ravel(), labels[0]]))
     known = np.isin(labels, edge[edge > 0])
+    exact = small.astype(np.float32)
     for _ in range(4):  # into shadows, which no surface explains
         near = cv2.dilate(known.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-        off = np.abs(small - _smooth_backdrop(small.astype(np.float32), known)).sum(-1)
-        known = known | free & near & (off < 12)
+        off = _sum(cv2.absdiff(exact, _smooth_backdrop(exact, known)))
+        grown = free & near & (off < 12) & ~known
+        if not grown.any():
+            break
+        known = known | grown
     return known
 
 

@@ -6,7 +6,7 @@ people have: hair and irises from natural ranges, skin moved along the line on w
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from .backdrops import random_backdrop
 from .geometry import SIZE
 from .look import measure_look
-from .matte import cut_out, on_backdrop, unmixed
+from .matte import Matte, cut_out, on_backdrop, unmixed
 from .outline import outline_of
 from .portraits import Face
 from .reject import lightest_iris
@@ -50,13 +50,34 @@ _LOCUS = np.array(
 )
 
 
-def restyle(face: Face, rng: np.random.Generator) -> Face:
-    """Another style of the same face; landmarks stay."""
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What a face consists of, seen once for any number of styles."""
+
+    face: Face
+    matte: Matte
+    parts: Parts
+    own: np.ndarray  # (n,n,3) float32, 0-1: the person's colours without the backdrop's
+    lab: np.ndarray
+    outline: np.ndarray
+
+
+def study(face: Face) -> Study:
     look = measure_look(face.image, face.landmarks)
     matte = cut_out(face.image, face.landmarks, look["hair"] is None)
     own = unmixed(face.image, matte) * np.float32(1 / 255)
     lab = cv2.cvtColor(own, cv2.COLOR_RGB2LAB)
     parts = segment(lab, face.image, face.landmarks, matte, look)
+    return Study(face, matte, parts, own, lab, outline_of(face, matte.alpha))
+
+
+def restyle(face: Face, rng: np.random.Generator) -> Face:
+    """Another style of the same face; landmarks stay."""
+    return styled(study(face), rng)
+
+
+def styled(known: Study, rng: np.random.Generator) -> Face:
+    face, matte, parts, own, lab = known.face, known.matte, known.parts, known.own, known.lab.copy()
     # the complexion sets the odds of hair and eyes; yet a quarter of the dark may be anything
     light = parts.skin_lab[0] > 58
     light_eyes = light and (parts.eye_lab[0] > 22 or rng.random() < 0.25)
@@ -70,7 +91,7 @@ def restyle(face: Face, rng: np.random.Generator) -> Face:
     if rng.random() >= _KEEP_BACKDROP and cv2.minMaxLoc(matte.alpha)[0] < 0.5:
         image = on_backdrop(image, matte, _with_grain(random_backdrop(rng, face.size), rng))
     image = cv2.scaleAdd(change, 255, image) + np.float32(0.5)
-    worn = wear(image, face.landmarks, outline_of(face, matte.alpha), parts, face.gender, rng)
+    worn = wear(image, face.landmarks, known.outline, parts, face.gender, rng)
     image = np.clip(worn.image, 0, 255).astype(np.uint8)
     return replace(face, image=image, outline=worn.outline, locks=worn.locks, worn=worn.what)
 

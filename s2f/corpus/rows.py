@@ -32,11 +32,12 @@ from .plan import SITTING, Part, Place, Recipe, place_of
 from .portraits import Face, load_portraits, load_smiles, people_table
 from .reject import misfit, reject
 from .render import Render, render
+from .restyle import study, styled
 from .smile import harvest_teeth
-from .studio import photograph, restyle
+from .studio import photograph
 from .teeth import Teeth
 
-_TRIES = 8  # after the morpher's own
+_TRIES, _STYLES = 8, 3  # morphs, after the morpher's own, and styles of each
 _AS_RENDERED = list(at.HAIR + at.NECK + at.EARS + (0, 1) + at.IRIS[0] + at.IRIS[1])
 
 
@@ -102,13 +103,17 @@ def make_identity(stock: Stock, place: Place) -> Identity:
     for chance in rng.spawn(_TRIES):
         face, thrown = new_identity(stock.people[place.split], chance, place.person)
         rejected.update(thrown)
-        face = restyle(face, chance)
-        reason = reject(face)
-        if reason is None:
-            teeth, whose = stock.teeth(place.split, chance)
-            person = fit(face, stock.kit, stock.recipe.size, teeth)
-            reason = misfit(person)
-        if reason is None:
+        known = study(face)
+        for _ in range(_STYLES):
+            face = styled(known, chance)
+            if (reason := reject(face)) is None:
+                break
+            rejected[reason] += 1
+        else:
+            continue
+        teeth, whose = stock.teeth(place.split, chance)
+        person = fit(face, stock.kit, stock.recipe.size, teeth)
+        if (reason := misfit(person)) is None:
             return Identity(face, person, rejected, whose, choose_glasses(chance))
         rejected[reason] += 1
     raise CorpusError(
