@@ -61,7 +61,8 @@ def let_down(
     size, unit = len(parts.skin), float(np.hypot(*(landmarks[1] - landmarks[0])))
     foot = rng.choice([rng.uniform(0.93, 1.04), rng.uniform(1.1, 1.4)], p=[0.25, 0.75]) * size
     fall = Fall(foot, rng.uniform(0.0, 0.4), rng.beta(1, 2) * 0.14, rng.uniform(0.5, 1.4), rng.random())
-    hidden = _hidden(landmarks, parts, unit, bool(rng.random() < _BEHIND))
+    front = _in_front(landmarks, parts, bool(rng.random() < _BEHIND))
+    hair = parts.hair * _above(landmarks, unit, size)  # what grows there lies over it
     over = rng.uniform(-0.08, 0.1)
     behind, beside = [], []
     for way in (-1, 1):
@@ -70,30 +71,33 @@ def let_down(
         top = landmarks[list(_EAR[0 if way < 0 else 1]), 1].min()
         edge = float(np.interp(top, rim[order, 1], rim[order, 0]))
         head = Head(landmarks, unit, size, way, edge, float(landmarks[NECK[0 if way < 0 else 1], 0]))
-        behind.append(_behind(head, fall, hidden, rng))
+        behind.append(_behind(head, fall, front, hair, rng))
         if before:
             beside.append(_before(head, fall, over, rng))
     return [both_sides(*pair) for pair in (behind, beside) if pair]
 
 
-def _hidden(landmarks: np.ndarray, parts: Parts, unit: float, back: bool) -> np.ndarray:
-    """(size, size) 0-1: skin, above the ears' middle the hair that is there, and clothes it hangs behind."""
-    size = len(parts.skin)
+def _above(landmarks: np.ndarray, unit: float, size: int) -> np.ndarray:
+    """1 above the ears' middle."""
     rows = np.arange(size, dtype=np.float32)[:, None]
-    ear = landmarks[[117, 122], 1].mean()
-    above = smoothstep((ear + 0.12 * unit - rows) / (0.2 * unit))
+    return smoothstep((landmarks[[117, 122], 1].mean() + 0.12 * unit - rows) / (0.2 * unit))
+
+
+def _in_front(landmarks: np.ndarray, parts: Parts, back: bool) -> np.ndarray:
+    """(size, size) 0-1: face, ears and neck, and where it hangs down the `back` the clothes."""
+    size = len(parts.skin)
     head = np.zeros((size, size), np.uint8)
     for ids in (list(FACE_RING), [109, *_EAR[0], 111], [112, *_EAR[1], 114]):
         cv2.fillPoly(head, [np.round(landmarks[ids] * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     face = cv2.GaussianBlur(head, (0, 0), 0.004 * size).astype(np.float32) * np.float32(1 / 255)
     skin = cv2.GaussianBlur(parts.skin, (0, 0), 0.003 * size) * 1.3
-    out = np.maximum(np.maximum(face, skin), parts.hair * above)
+    out = np.maximum(face, skin)
     if back:
         out = np.maximum(out, parts.clothing)
     return np.clip(out, 0, 1).astype(np.float32)
 
 
-def _behind(head: Head, fall: Fall, hidden: np.ndarray, rng: np.random.Generator) -> Tress:
+def _behind(head: Head, fall: Fall, front: np.ndarray, hair: np.ndarray, rng: np.random.Generator) -> Tress:
     unit, way = head.unit, head.way
     locks = round(rng.uniform(26, 40))
     u = _across(locks, rng)
@@ -108,7 +112,16 @@ def _behind(head: Head, fall: Fall, hidden: np.ndarray, rng: np.random.Generator
     inner, outer = head.neck - way * 0.15 * unit, head.edge + way * (0.05 + fall.spread) * unit
     goal = inner + (outer - inner) * u + rng.normal(0, 0.06 * unit, locks)
     paths, tones, which = _hang(head, fall, start, goal, lobe + 0.6 * unit, u, 0.0, rng)
-    return Tress(paths, tones, _lights(rng), which % _KINDS, lobe, _depth(head), 1 - hidden)
+    return Tress(
+        paths,
+        tones,
+        _lights(rng),
+        which % _KINDS,
+        below=top - 0.2 * unit,
+        shade=_depth(head),
+        seen=1 - np.maximum(front, hair),
+        traced=1 - front,
+    )
 
 
 def _before(head: Head, fall: Fall, over: float, rng: np.random.Generator) -> Tress:

@@ -24,7 +24,8 @@ class Tress:
     which: np.ndarray | None = None  # (n,) ... of each
     below: float = 0.0  # height of the hairline: lower, it hangs
     shade: np.ndarray | None = None  # a small map of what comes to it by place
-    seen: np.ndarray | None = None  # (size, size) 0-1: where it does not hang behind something
+    seen: np.ndarray | None = None  # (size, size) 0-1: where it does not hang behind something ...
+    traced: np.ndarray | None = None  # ... or only behind other hair
     rooted: float = 0.0  # share of their length over which hairs come out of those that grow there
 
 
@@ -57,7 +58,10 @@ def paint(
     rng: np.random.Generator,
     under: float = 1.0,
 ) -> np.ndarray:
-    """In place, on the float image; returns the ground. `colour` (3, 3): dark, middle and bright."""
+    """In place, on the float image; returns where it hangs, hidden or not.
+
+    `colour` (3, 3): dark, middle and bright.
+    """
     unit = float(np.hypot(*(landmarks[1] - landmarks[0])))
     count, points = tress.paths.shape[:2]
     lights = np.zeros((1, points)) if tress.lights is None else tress.lights
@@ -66,10 +70,11 @@ def paint(
     tone, cover = hairs(tress.paths, shades, 200 * lights, which, len(image), _FINE, tress.rooted)
     ground = _ground(cover) * np.float32(under)
     shine = _shine(tress.paths, landmarks, unit, len(image), rng, tress.shade)
+    shown = ground
     if tress.seen is not None:
-        ground *= tress.seen
+        shown = ground * tress.seen
         cover *= tress.seen
-    colour_in(image, tone, cover, shine, ground, _shadow(ground, landmarks, unit), colour.astype(np.float32))
+    colour_in(image, tone, cover, shine, shown, _shadow(shown, landmarks, unit), colour.astype(np.float32))
     return ground
 
 

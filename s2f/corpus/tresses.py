@@ -127,7 +127,8 @@ def _laid(
 ) -> Worn:
     out, locks = image.astype(np.float32), []
     for tress in hung:
-        locks += _traced(paint(out, tress, colour, landmarks, rng), tress.below)
+        ground = paint(out, tress, colour, landmarks, rng)
+        locks += _traced(ground if tress.traced is None else ground * tress.traced, tress.below)
     return Worn(out, outline, tuple(locks), what)
 
 
