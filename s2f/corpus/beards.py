@@ -8,6 +8,9 @@ import numpy as np
 from .geometry import SIZE, smoothstep
 from .painted_hair import Tress, paint
 
+_DENSE = 0.2  # hairs in a pixel at 512
+_STUBBLE = 0.42  # how much the skin between them takes their colour
+
 
 def full_beard(
     image: np.ndarray, landmarks: np.ndarray, colour: np.ndarray, rng: np.random.Generator
@@ -35,8 +38,8 @@ def full_beard(
     for area in (cheeks, moustache):
         cv2.fillPoly(grows, [np.round(area).astype(np.int32)], 255)
     cv2.fillPoly(grows, [cv2.convexHull(landmarks[87:109].round().astype(np.int32))], 0)
-    soft = cv2.GaussianBlur(grows, (0, 0), 0.035 * unit) / 255.0
-    ys, xs = np.nonzero(rng.random((size, size)) < soft * (0.11 * (SIZE / size) ** 2))
+    soft = cv2.GaussianBlur(grows, (0, 0), 0.05 * unit).astype(np.float32) * np.float32(1 / 255)
+    ys, xs = np.nonzero(rng.random((size, size)) < soft**1.6 * (_DENSE * (SIZE / size) ** 1.6))
     roots = np.stack([xs, ys], 1).astype(float)
     rows = np.argsort(ys, kind="stable")[::-1]  # what grows higher lies on top
     roots = roots[rows]
@@ -49,11 +52,13 @@ def full_beard(
     low = smoothstep((roots[:, 1] - mouth[1]) / (0.9 * unit))
     reach = length * (0.35 + 0.65 * low) * rng.uniform(0.6, 1.2, len(lean))
     reach = np.where(above, np.minimum(reach, 0.09 * unit), reach)
+    reach *= 0.35 + 0.65 * soft[ys, xs][rows]  # short where it ends
     t = np.linspace(0, 1, 6)[:, None]
     tip = np.stack([np.sin(lean), np.cos(lean)], 1) * reach[:, None]
-    curl = np.stack([rng.normal(0, 0.02, len(lean)), np.zeros(len(lean))], 1)[:, None] * unit
+    curl = np.stack([rng.normal(0, 0.013, len(lean)), np.zeros(len(lean))], 1)[:, None] * unit
     paths = roots[:, None] + tip[:, None] * t + curl * np.sin(np.pi * t)
     out = image.astype(np.float32)
-    grown = Tress(paths, rng.normal(-0.05, 0.22, len(paths)))
+    out += (_STUBBLE * soft)[..., None] * (colour[:2].mean(0).astype(np.float32) - out)
+    grown = Tress(paths, rng.normal(-0.02, 0.18, len(paths)), thin=0.5)
     paint(out, grown, colour, landmarks, rng, under=0.5)
     return out

@@ -26,6 +26,7 @@ class Tress:
     shade: np.ndarray | None = None  # a small map of what comes to it by place
     seen: np.ndarray | None = None  # (size, size) 0-1: where it does not hang behind something ...
     traced: np.ndarray | None = None  # ... or only behind other hair
+    thin: float = 1.0  # how much of a pixel a single hair covers, as a share of what hair of the head does
     rooted: float = 0.0  # share of their length over which hairs come out of those that grow there
 
 
@@ -69,6 +70,7 @@ def paint(
     shades = np.clip(128 + 200 * tress.tones, 0, 255)
     tone, cover = hairs(tress.paths, shades, 200 * lights, which, len(image), _FINE, tress.rooted)
     ground = _ground(cover) * np.float32(under)
+    cover *= np.float32(tress.thin)
     shine = _shine(tress.paths, landmarks, unit, len(image), rng, tress.shade)
     shown = ground
     if tress.seen is not None:
