@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"  # read when numpy is imported; a worker of a build has one thread too
 
-PERSON = ("new_identity", "study", "styled", "reject", "teeth", "fit")
+PERSON = ("new_identity", "study", "styled", "reject", "fit", "misfit")
 ROW = (
     "act",
     "random_pose",

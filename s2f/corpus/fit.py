@@ -212,7 +212,8 @@ def _lip_parting(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit, scale: float
 
 def _riders(mesh: np.ndarray, landmarks: np.ndarray, kit: Kit, scale: float) -> tuple[np.ndarray, np.ndarray]:
     skin = kit.parts[SKIN]
-    ids = skin[cKDTree(mesh[skin, :2]).query(landmarks, 4)[1]]
+    tree = cKDTree(mesh[skin, :2], compact_nodes=False, balanced_tree=False)
+    ids = skin[tree.query(landmarks, 4)[1]]
     pinned = np.isin(kit.anchored, at.PINNED)
     ids[kit.anchored[pinned]] = kit.anchors[pinned][:, None]
     weights = 1 / (scale**2 + ((mesh[ids, :2] - landmarks[:, None]) ** 2).sum(-1))

@@ -87,7 +87,7 @@ def render(person: Person, units: Mapping[str, float], pose: Pose = FRONTAL) -> 
     skin, inner = (part == SKIN).view(np.uint8), _inner_mouth(person, posed, part)
     # the photograph, moved
     back = backward_map(skin, seen, inner, float(person.landmarks[at.CHIN, 1]), pose.roll, hinge)
-    landmarks = _move_landmarks(person, posed, back)
+    landmarks, outline, locks = _move_points(person, posed, back)
     lids = [move_lids(back, person, landmarks, side) for side in (0, 1)]
     photo = sampled(person.image, back, cv2.INTER_CUBIC if size > 256 else cv2.INTER_LINEAR)
     skin_mask = sampled(person.skin, back)
@@ -105,7 +105,6 @@ def render(person: Person, units: Mapping[str, float], pose: Pose = FRONTAL) -> 
         paint_mouth(image, person, part, depth, seen, inner, landmarks, posed)
         soften_corners(image, person, landmarks)
     photo[box] = np.clip(image[box] + 0.5, 0, 255)
-    outline, locks = forward(person.outline, back), tuple(forward(lock, back) for lock in person.locks)
     return Render(photo, landmarks, weights, pose, outline, locks, skin_mask)
 
 
@@ -158,14 +157,18 @@ def _inner_mouth(person: Person, posed: np.ndarray, part: np.ndarray) -> np.ndar
     return lips & (part > SKIN).view(np.uint8)
 
 
-def _move_landmarks(person: Person, posed: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """On-mesh landmarks ride their vertices; hair, ears and neck follow the backdrop."""
+def _move_points(
+    person: Person, posed: np.ndarray, back: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """(landmarks, outline, locks): on-mesh landmarks ride their vertices, all else follows the backdrop."""
     ids = person.riders
     moved = posed[ids, :2] - person.mesh[ids, :2]
     out = person.landmarks + (person.rider_weights[..., None] * moved).sum(1)
     off = list(at.HAIR + at.NECK + at.EARS)
-    out[off] = forward(person.landmarks[off], back)
-    return out
+    lines = [person.landmarks[off], person.outline, *person.locks]
+    ends = np.cumsum([len(line) for line in lines])[:-1]
+    out[off], outline, *locks = np.split(forward(np.concatenate(lines), back), ends)
+    return out, outline, tuple(locks)
 
 
 def _face_box(skin_mask: np.ndarray, size: int) -> tuple[slice, slice]:

@@ -15,6 +15,7 @@ from .backdrops import random_backdrop
 from .geometry import SIZE
 from .look import measure_look
 from .matte import Matte, cut_out, on_backdrop, unmixed
+from .noise import normal
 from .outline import outline_of
 from .portraits import Face
 from .reject import lightest_iris
@@ -98,8 +99,8 @@ def styled(known: Study, rng: np.random.Generator) -> Face:
 
 def _with_grain(backdrop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     own = np.random.default_rng(rng.integers(2**63))  # the picture's size changes nothing of what follows
-    strength = np.float32(1.3 * (len(backdrop) / SIZE) ** 0.5)
-    return backdrop + own.standard_normal((*backdrop.shape[:2], 1), np.float32) * strength
+    grain = normal(backdrop.shape[:2], 1.3 * (len(backdrop) / SIZE) ** 0.5, own)
+    return cv2.add(backdrop, cv2.merge([grain, grain, grain]))
 
 
 def _drawn(table: tuple, light: bool, rng: np.random.Generator) -> np.ndarray:

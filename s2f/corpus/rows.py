@@ -201,7 +201,7 @@ def _streams(count: int, *seed: int) -> list[np.random.Generator]:
 def _view(who: Identity, shown: Render, image: np.ndarray, landmarks: np.ndarray) -> View:
     """What a hand sees of the finished photograph, which may lie a little off the render's frame."""
     known = np.hstack([shown.landmarks, np.ones((len(landmarks), 1))])
-    moved = np.linalg.lstsq(known, landmarks, rcond=None)[0]
+    moved = np.linalg.solve(known.T @ known, known.T @ landmarks)
     every = (shown.outline, at_rest(who.person, shown), *shown.locks)
     outline, rest, *locks = (points @ moved[:2] + moved[2] for points in every)
     return View(

@@ -6,12 +6,11 @@ photograph(image, landmarks, rng)      after the render: light, white balance, e
 
 from __future__ import annotations
 
-from statistics import NormalDist
-
 import cv2
 import numpy as np
 
 from . import points as at
+from .noise import normal
 from .restyle import restyle
 
 __all__ = ["photograph", "restyle"]
@@ -25,7 +24,6 @@ _NOISY, _NOISE = 0.7, 5.0
 _BLURRED, _BLUR = 0.25, 0.9  # pixels at 512
 _COMPRESSED, _QUALITY = 0.6, (55, 96)
 _LIGHT_MAP = 32
-_NORMAL = np.array([NormalDist().inv_cdf((k + 0.5) / 256) for k in range(256)])
 
 
 def photograph(
@@ -101,13 +99,7 @@ def _lamp(landmarks: np.ndarray, size: int, rng: np.random.Generator) -> np.ndar
 def _grain(size: int, rng: np.random.Generator) -> np.ndarray:
     """Sensor noise: mostly of lightness, coarser in colour."""
     amount = float(_NOISE * rng.beta(1.2, 4) * (size / 512) ** 0.5)
-    fine = _normal((size, size), amount, rng)
-    coarse = _normal((size // 2, size // 2, 3), 0.6 * amount, rng)
+    fine = normal((size, size), amount, rng)
+    coarse = normal((size // 2, size // 2, 3), 0.6 * amount, rng)
     colour = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
     return cv2.add(colour, cv2.merge([fine, fine, fine]))
-
-
-def _normal(shape: tuple[int, ...], spread: float, rng: np.random.Generator) -> np.ndarray:
-    """Random numbers of 256 steps, which no picture of as many greys tells from finer ones."""
-    steps = np.frombuffer(rng.bytes(int(np.prod(shape))), np.uint8).reshape(shape)
-    return cv2.LUT(steps, (_NORMAL * spread).astype(np.float32))

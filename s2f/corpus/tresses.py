@@ -57,17 +57,15 @@ def wear(
     rng: np.random.Generator,
 ) -> Worn:
     """What chance gives this head, whose `parts` are as they were before."""
-    colour = _colour(image, parts.hair)
     long = rng.random() < (_WOMEN if gender == "female" else _MEN)
     beard = gender == "male" and rng.random() < _BEARD
     chance = np.random.default_rng(rng.integers(2**63))  # what is worn changes nothing of what follows
+    colour = _colour(image, parts.hair) if long or beard else None
     if colour is None:
         return Worn(image, outline)
     if long:
         return _long_hair(image, landmarks, outline, parts, colour, chance)
-    if beard:
-        return Worn(full_beard(image, landmarks, colour, chance), outline, what=("beard",))
-    return Worn(image, outline)
+    return Worn(full_beard(image, landmarks, colour, chance), outline, what=("beard",))
 
 
 def _colour(image: np.ndarray, hair: np.ndarray) -> np.ndarray | None:
