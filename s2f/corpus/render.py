@@ -192,13 +192,15 @@ def _relight(
     height, width = change.shape
     small = cv2.resize(change, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     small = np.clip(0.65 * cv2.GaussianBlur(small, (0, 0), 0.0035 * person.size), -0.2, 0.1)
-    log = cv2.resize(small, (width, height)) * (skin_mask[box] * np.float32(1 / 255))
+    deepened = np.zeros_like(small)
     right, left = fold_weights(weights, "_R"), fold_weights(weights, "_L")
     if right.any() or left.any():
         middle = 0.25 * person.landmarks[[51, 57], 0].sum()
         columns = np.arange(person.folds.shape[2], dtype=np.float32)
         lean = smoothstep((columns - middle) / (0.056 * person.size) + 0.5)
         depth = np.tensordot(right, person.folds, 1) * (1 - lean) + np.tensordot(left, person.folds, 1) * lean
-        log += sampled(depth, back[box] * np.float32(0.5) - np.float32(0.25))
-    gain = cv2.exp(log.astype(np.float32))
+        where = cv2.resize(back[box], small.shape[::-1], interpolation=cv2.INTER_AREA)
+        deepened = sampled(depth.astype(np.float32), where * np.float32(0.5) - np.float32(0.25))
+    turned, folded = cv2.split(cv2.resize(cv2.merge([small, deepened]), (width, height)))
+    gain = cv2.exp(turned * (skin_mask[box] * np.float32(1 / 255)) + folded)
     image[box] = cv2.multiply(image[box], cv2.merge([gain, gain, gain]))
