@@ -179,6 +179,22 @@ def test_glasses_stand_round_the_eyes_and_let_them_be_seen(
     assert choose_glasses(np.random.default_rng(0)) is None
 
 
+def test_arms_of_glasses_go_under_hair(
+    picture: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(glasses, "WORN", 1.0)
+    pair = choose_glasses(np.random.default_rng(0))
+    assert pair is not None
+    beside = MEAN[115, 0] + 0.3 * UNIT  # from here outwards hair hangs over the left ear
+    lock = np.array([(0.0, 0.0), (beside, 0.0), (beside, 511.0), (0.0, 511.0)])
+    free, under = (put_on(picture[0], MEAN, pair, locks).astype(int) for locks in ((), (lock,)))
+    arm = np.s_[int(CENTRE[1] - 0.3 * UNIT) : int(CENTRE[1]), : int(beside) - 4]
+    assert np.abs(free - picture[0])[arm].max() > 60
+    assert np.abs(under - picture[0])[arm].max() < 20
+    other = np.s_[:, int(CENTRE[0]) :]
+    assert (free[other] == under[other]).all()
+
+
 def test_small_pictures_wear_the_same_glasses(
     picture: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:

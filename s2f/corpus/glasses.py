@@ -5,11 +5,13 @@ They sit where the face without its expression has eyes and ears, so that they s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from .drawn_shapes import covers
 from .geometry import smoothstep
 
 WORN = 0.12
@@ -63,15 +65,20 @@ def choose_glasses(rng: np.random.Generator) -> Glasses | None:
     )
 
 
-def put_on(image: np.ndarray, rest: np.ndarray, glasses: Glasses) -> np.ndarray:
-    """The picture, RGB uint8, with the glasses on; `rest` are its landmarks without expression."""
+def put_on(
+    image: np.ndarray, rest: np.ndarray, glasses: Glasses, locks: Sequence[np.ndarray] = ()
+) -> np.ndarray:
+    """The picture, RGB uint8, with the glasses on; `rest` are its landmarks without expression.
+
+    Their arms go under the `locks`, closed outlines of hair.
+    """
     middles = np.array([rest[list(lids)].mean(0) for lids in _OUTER])
     across = middles[1] - middles[0]
     unit = float(np.hypot(*across))
     right, down = across / unit, np.array([-across[1], across[0]]) / unit
     size = image.shape[0]
     rims = [_rim(glasses, side) @ np.stack([right, down]) * unit + middles[side] for side in (0, 1)]
-    lines = _frame(rims, rest, glasses, right, down, unit)
+    lines = _frame(rims, rest, glasses, right, down, unit, locks)
     thick = max(1, round(glasses.thick * unit * _FINE))
     rim, glass = np.zeros((size * _FINE, size * _FINE), np.uint8), np.zeros((size, size), np.uint8)
     for line, share in lines:
@@ -114,6 +121,7 @@ def _frame(
     right: np.ndarray,
     down: np.ndarray,
     unit: float,
+    locks: Sequence[np.ndarray],
 ) -> list[tuple[np.ndarray, float]]:
     """Every line and its share of the thickness: rims, the bridge between them, the arms to the ears."""
     lines = []
@@ -131,5 +139,9 @@ def _frame(
     lines.append(((1 - t) ** 2 * inner[0] + 2 * t * (1 - t) * arch + t**2 * inner[1], 1.1))
     for ring, ear in zip(rims, _EARS, strict=True):
         hinge = ring[0] - 0.16 * unit * glasses.height * down
-        lines.append((np.stack([hinge, hinge + 0.65 * (rest[ear] - hinge)]), 0.8))
+        arm = hinge + np.linspace(0, 0.65, 14)[:, None] * (rest[ear] - hinge)
+        seen = [not any(covers(lock, point) for lock in locks) for point in arm]
+        free = seen.index(False) if False in seen else len(arm)
+        if free > 1:
+            lines.append((arm[:free], 0.8))
     return lines

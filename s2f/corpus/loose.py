@@ -138,7 +138,7 @@ def _before(head: Head, fall: Fall, over: float, rng: np.random.Generator) -> Tr
     outer = head.edge + way * (0.03 + 0.8 * fall.spread) * unit
     goal = inner + (outer - inner) * u + rng.normal(0, 0.04 * unit, locks)
     paths, tones, which = _hang(head, fall, start, goal, float(jaw[1]), u, 0.45, rng)
-    return Tress(paths, tones + 0.04, _lights(rng), which % _KINDS, float(temple[1]), rooted=0.4)
+    return Tress(paths, tones + 0.03, _lights(rng), which % _KINDS, float(temple[1]), rooted=0.4)
 
 
 def _across(locks: int, rng: np.random.Generator) -> np.ndarray:
@@ -185,7 +185,7 @@ def _bundled(
     frizz = np.stack(
         [rng.normal(0, 0.014 * unit, count) * loose, rng.uniform(0.6, 2.2, count), rng.random(count)], 1
     )
-    tones = 0.08 + rng.normal(0, 0.08, locks)[which] + rng.normal(0, 0.09, count)
+    tones = 0.03 + rng.normal(0, 0.08, locks)[which] + rng.normal(0, 0.09, count)
     order = np.argsort(rng.random(locks)[which] + 0.5 * u[which], kind="stable")
     paths = fan(guides.astype(np.float32), which[order], beside[order], reach[order], frizz[order])
     return paths, tones[order], which[order]

@@ -171,7 +171,7 @@ def make_row(stock: Stock, seed: int, known: Identity | None = None) -> dict[str
     shown = render(who.person, units, random_pose("neutral", chair))
     before = shown.image
     if who.glasses is not None:
-        before = put_on(before, at_rest(who.person, shown), who.glasses)
+        before = put_on(before, at_rest(who.person, shown), who.glasses, shown.locks)
     image, landmarks = photograph(before, shown.landmarks, camera)
     view = _view(who, shown, image, landmarks)
     styles = place.styles(stock.recipe.sketches, stock.recipe.renders)
