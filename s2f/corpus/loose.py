@@ -138,7 +138,7 @@ def _before(head: Head, fall: Fall, over: float, rng: np.random.Generator) -> Tr
     outer = head.edge + way * (0.03 + 0.8 * fall.spread) * unit
     goal = inner + (outer - inner) * u + rng.normal(0, 0.04 * unit, locks)
     paths, tones, which = _hang(head, fall, start, goal, float(jaw[1]), u, 0.45, rng)
-    return Tress(paths, tones + 0.03, _lights(rng), which % _KINDS, float(temple[1]), rooted=0.4)
+    return Tress(paths, tones + 0.03, _lights(rng), which % _KINDS, float(hairline[1]), rooted=0.4)
 
 
 def _across(locks: int, rng: np.random.Generator) -> np.ndarray:
