@@ -22,6 +22,7 @@ from s2f import losses
 from s2f.batches import Faces, face_places, face_weight, nudged, read, to_float
 from s2f.errors import S2FError
 from s2f.models import Critic, Drawer, Reader
+from s2f.models.drawer import told_of_hand
 from s2f.shipped import BUNDLED
 from s2f.training import (
     Clock,
@@ -38,6 +39,7 @@ from s2f.training import (
     warm_cosine,
 )
 
+HELD = 10.0  # back, of what tells a hand's skill, against chance
 LEVELS = (128, 256, 512)  # what the drawer makes, one from the other
 CALM, CALM_EVERY = 0.005, 8  # weight of the slope of the critic, and how often it is measured
 
@@ -149,7 +151,7 @@ def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[to
         weight = functional.adaptive_avg_pool2d(batch["weight"], 64) * sure
         plain.append(losses.weighted_l1(picture, true, weight))
         bands.append(losses.laplacian_l1(picture, true, weight))
-    alike = losses.structure(made[-1], batch["true"], weight)
+    alike = losses.structure(made[-1], batch["true"], weight * sure)
     return torch.stack(plain).mean(), torch.stack(bands).mean(), alike
 
 
@@ -180,6 +182,22 @@ def sheet(model: Drawer, faces: Faces, resolution: int, device: torch.device) ->
             free[0].cpu(),
         ]
     return [row.cpu() for row in rows]
+
+
+@torch.no_grad()
+def fit_hand(drawer: Drawer, faces: Faces, device: torch.device, count: int = 2000) -> None:
+    """Least squares from what the drawer sees in drawings to the skill of their hands, lightly held back."""
+    rows = torch.linspace(0, len(faces) - 1, min(count, len(faces))).long().tolist()
+    pages = [(n, n % faces.drawing.shape[1]) for n in rows]
+    seen = [drawer.seen(to_float(faces.drawing[n, k][None, None]).to(device)) for n, k in pages]
+    told = torch.cat([told_of_hand(levels) for levels in seen]).double().cpu()
+    skill = torch.stack([faces.skill[n, k] for n, k in pages]).double()
+    spread = told.std(0, unbiased=False) + 1e-6
+    even = (told - told.mean(0)) / spread
+    held = even.T @ even + HELD * torch.eye(even.shape[1])
+    weight = torch.linalg.solve(held, even.T @ (skill - skill.mean())) / spread
+    drawer.hand.weight.copy_(weight[None])
+    drawer.hand.bias.copy_(skill.mean() - weight @ told.mean(0))
 
 
 def taken_up(init: str, regained: list[float] | None) -> Drawer:
@@ -284,6 +302,7 @@ def main(argv: list[str] | None = None) -> None:
             )
         bar.update()
     bar.close()
+    fit_hand(average, data, accelerator.device)
     finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 

@@ -69,7 +69,7 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
         type=_share,
         default=FAITHFULNESS,
         metavar="0-1",
-        help=f"1 obeys every line, 0 makes a plausible face of any (default: {FAITHFULNESS})",
+        help=f"1 obeys every line, 0 makes a plausible face of any (default: {FAITHFULNESS}, as drawn)",
     )
     draw.add_argument("--restore", action="store_true", help="run the restorer at the end")
     draw.add_argument("--seed", type=whole(0), help="of the first picture; the next ones count up")

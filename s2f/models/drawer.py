@@ -11,7 +11,8 @@ is, and the net adds the shade: so a look is obeyed from the first steps on. Wha
 the bank, looks of the people it learned from, near to what is given; the seed picks, so that one drawing has
 many faces. Grain is noise that stays where it is: hair and skin have a texture that no drawing tells, and a
 net without chance in it can only repeat a pattern. Trust is the skill of the hands it learned from: near 1
-every line is obeyed, near 0 the face is plausible first.
+every line is obeyed, near 0 the face is plausible first. How skilled a hand is shows in its drawing, so that
+is read off first (a line through what the net has seen, fitted when it is trained); faithfulness leans on it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 GRID = 64  # of the U-Net; a picture of 128² is the coarsest made
 TILE = 128  # side of the grain
+UNREAD = 0.7  # the skill of a hand where none was fitted
 NEAR = 24  # of the bank's looks, how many the seed picks from when something is asked for
 # of sRGB over D65
 WHITE = (0.95047, 1.0, 1.08883)
@@ -78,6 +80,9 @@ class Drawer(nn.Module, HubMixin):
         self.body = UNet(16 + 2, widths, condition, blocks)
         self.first = nn.Sequential(nn.SiLU(), conv(widths[0], 4 * (3 + parts), std=1e-2))
         self.usual = nn.Parameter(torch.zeros(parts, 3))  # the colour of a part of which none is known
+        self.hand = nn.Linear(sum(widths), 1).requires_grad_(False)  # fitted when the rest is trained
+        nn.init.zeros_(self.hand.weight)
+        nn.init.constant_(self.hand.bias, UNREAD)
         inputs = [widths[0], *detail]
         self.detail = nn.ModuleList(
             Detail(a, 8, b, 3, condition) for a, b in zip(inputs, detail, strict=False)
@@ -89,17 +94,24 @@ class Drawer(nn.Module, HubMixin):
         self,
         drawing: torch.Tensor,
         look: torch.Tensor | None = None,
-        faithfulness: float | torch.Tensor = 0.7,
+        faithfulness: float | torch.Tensor = 0.5,
         *,
         generator: Sequence[torch.Generator] | None = None,
     ) -> torch.Tensor:
-        return self.levels(drawing, self.complete(look, len(drawing), generator), faithfulness)[-1]
+        return self.as_asked(drawing, self.complete(look, len(drawing), generator), faithfulness)
+
+    def as_asked(
+        self, drawing: torch.Tensor, look: torch.Tensor, faithfulness: float | torch.Tensor
+    ) -> torch.Tensor:
+        """The face of a look in which nothing is open; at a faithfulness of 0.5 the hand decides."""
+        seen = self.seen(drawing)
+        return self._made(drawing, seen, look, leaned(self.skill(seen), faithfulness))[-1]
 
     def levels(
         self,
         drawing: torch.Tensor,
         look: torch.Tensor,
-        faithfulness: float | torch.Tensor,
+        trust: float | torch.Tensor,
         size: int | None = None,
         moved: torch.Tensor | None = None,
     ) -> list[torch.Tensor]:
@@ -107,17 +119,35 @@ class Drawer(nn.Module, HubMixin):
 
         In training the grain is `moved` (N, 2), else a texture would be learned by its place.
         """
+        trust = torch.as_tensor(trust).to(drawing)
+        return self._made(drawing, self.seen(drawing), look, trust, size, moved)
+
+    def seen(self, drawing: torch.Tensor) -> list[torch.Tensor]:
+        """What the U-Net's way down makes of a drawing, fine to coarse."""
         if drawing.dim() != 4 or drawing.shape[1] != 1 or drawing.shape[2] != drawing.shape[3]:
             raise ModelError(
                 f"got a drawing of shape {list(drawing.shape)}, expected [batch, 1, side, side]; make it "
                 "square and grey"
             )
-        size = size or self.size
-        trust = torch.as_tensor(faithfulness).to(drawing).expand(len(drawing))
-        asked = self.ask(_told(look.to(drawing), trust))  # (N, condition)
         coarse = functional.pixel_unshuffle(sized(drawing, 4 * GRID), 4)  # (N, 16, 64, 64)
-        skips = self.body.encode(torch.cat([coarse, planes(coarse)], 1))
-        x = self.body.decode(skips, asked)  # (N, w0, 64, 64)
+        return self.body.encode(torch.cat([coarse, planes(coarse)], 1))
+
+    def skill(self, seen: list[torch.Tensor]) -> torch.Tensor:
+        """(N,) from 0 to 1: how skilled a hand that drew so is."""
+        return self.hand(told_of_hand(seen))[:, 0].clamp(0, 1)
+
+    def _made(
+        self,
+        drawing: torch.Tensor,
+        seen: list[torch.Tensor],
+        look: torch.Tensor,
+        trust: torch.Tensor,
+        size: int | None = None,
+        moved: torch.Tensor | None = None,
+    ) -> list[torch.Tensor]:
+        size = size or self.size
+        asked = self.ask(_told(look.to(drawing), trust.expand(len(drawing))))  # (N, condition)
+        x = self.body.decode(seen, asked)  # (N, w0, 64, 64)
         shade, where = functional.pixel_shuffle(self.first(x), 2).split([3, len(self.usual)], 1)
         flat = torch.einsum("nphw,npc->nchw", torch.softmax(where, 1), self._colours(look.to(drawing)))
         made = [flat + shade]  # (N, 3, 128, 128)
@@ -130,8 +160,7 @@ class Drawer(nn.Module, HubMixin):
             side = 2 * made[-1].shape[-1]
             tiles = side // TILE
             page = torch.cat([sized(drawing, side), grain.repeat(1, 1, tiles, tiles)], 1)
-            seen = functional.pixel_unshuffle(page, 2)  # (N, 8, side / 2, side / 2)
-            x, more = step(x, seen, asked)
+            x, more = step(x, functional.pixel_unshuffle(page, 2), asked)  # of (N, 8, side / 2, side / 2)
             made.append(enlarged(made[-1], share) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
         return [torch.tanh(m) for m in made]
 
@@ -163,6 +192,17 @@ class Drawer(nn.Module, HubMixin):
             pick = int(torch.randint(len(near), (), generator=generator[n])) if generator else 0
             chosen[n] = torch.where(asked[n].isnan(), bank[near[pick]], asked[n])
         return chosen
+
+
+def leaned(skill: torch.Tensor, faithfulness: float | torch.Tensor) -> torch.Tensor:
+    """The trust: 0 and 1 are absolute, 0.5 is the hand's skill, between them straight lines."""
+    asked = torch.as_tensor(faithfulness).to(skill)
+    return torch.where(asked < 0.5, 2 * asked * skill, skill + (2 * asked - 1) * (1 - skill))
+
+
+def told_of_hand(seen: list[torch.Tensor]) -> torch.Tensor:
+    """(N, sum of widths): the means of all that is seen in a drawing."""
+    return torch.cat([level.mean((2, 3)) for level in seen], 1)
 
 
 def lab_to_rgb(lab: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,63 @@
+"""How far the drawer trusts a hand: what it reads off a drawing, and what faithfulness makes of that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from s2f.batches import Faces
+from s2f.models import Drawer
+from s2f.models.drawer import leaned
+from tests.test_train_shipped import script
+
+
+@pytest.fixture
+def drawer() -> Drawer:
+    torch.manual_seed(0)
+    return Drawer(128, [8, 8, 8, 8], [], condition=8, bank=8).eval()
+
+
+def hands(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sure hands rule one line across the page, unsure ones leave dots all over it."""
+    chance = torch.Generator().manual_seed(seed)
+    pages = torch.full((count, 1, 64, 64), 255, dtype=torch.uint8)
+    pages[1::2][torch.rand(pages[1::2].shape, generator=chance) < 0.2] = 0
+    for n in range(0, count, 2):
+        pages[n, :, int(torch.randint(8, 56, (), generator=chance))] = 0
+    return pages, torch.tensor([1.0, 0.2]).repeat(count // 2)
+
+
+def faces_of(pages: torch.Tensor, skill: torch.Tensor) -> Faces:
+    known: dict[str, Any] = {"drawing": pages, "skill": skill[:, None]}
+    return Faces(**dict.fromkeys(Faces.__dataclass_fields__, torch.zeros(len(pages))) | known)
+
+
+def test_a_hand_that_was_never_fitted_is_trusted_as_most(drawer: Drawer) -> None:
+    pages, _ = hands(2, 0)
+    assert drawer.skill(drawer.seen(pages / 127.5 - 1)).tolist() == pytest.approx([0.7, 0.7])
+
+
+def test_skill_is_read_off_drawings_never_seen(drawer: Drawer) -> None:
+    script("drawer").fit_hand(drawer, faces_of(*hands(60, 1)), torch.device("cpu"))
+    pages, skill = hands(20, 2)
+    assert (drawer.skill(drawer.seen(pages / 127.5 - 1)) - skill).abs().max() < 0.2
+
+
+def test_faithfulness_leans_on_the_skill() -> None:
+    skill = torch.tensor([0.2, 0.9])
+    for asked, trust in ((0.0, [0.0, 0.0]), (0.25, [0.1, 0.45]), (0.5, [0.2, 0.9]), (1.0, [1.0, 1.0])):
+        torch.testing.assert_close(leaned(skill, asked), torch.tensor(trust))
+
+
+def test_in_the_middle_the_hand_decides(drawer: Drawer) -> None:
+    torch.nn.init.normal_(drawer.bank, 40.0, 10.0)
+    for weight in drawer.parameters():  # an untrained drawer does not listen yet
+        torch.nn.init.normal_(weight, std=0.1)
+    script("drawer").fit_hand(drawer, faces_of(*hands(60, 1)), torch.device("cpu"))
+    pages, look = hands(2, 3)[0] / 127.5 - 1, drawer.bank[:2]
+    with torch.no_grad():
+        skill = drawer.skill(drawer.seen(pages))
+        torch.testing.assert_close(drawer(pages, look), drawer.levels(pages, look, skill)[-1])
+        assert not torch.equal(drawer(pages, look, 0.0), drawer(pages, look, 1.0))
