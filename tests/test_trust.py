@@ -61,3 +61,16 @@ def test_in_the_middle_the_hand_decides(drawer: Drawer) -> None:
         skill = drawer.skill(drawer.seen(pages))
         torch.testing.assert_close(drawer(pages, look), drawer.levels(pages, look, skill)[-1])
         assert not torch.equal(drawer(pages, look, 0.0), drawer(pages, look, 1.0))
+
+
+def test_of_rough_hands_eyes_the_critic_says_little() -> None:
+    fake = torch.rand(2, 4, 16, 16, requires_grad=True)
+    weight = torch.ones(2, 1, 16, 16)
+    weight[:, :, 4:8] = 5.0  # the eyes
+    judged = script("drawer").eased(fake, {"weight": weight, "trust": torch.tensor([0.1, 1.0])})
+    judged.sum().backward()
+    torch.testing.assert_close(judged, fake)  # it sees what there is
+    assert fake.grad is not None
+    assert fake.grad[0, :, 5:7].abs().max() == 0
+    assert fake.grad[0, :, 9:].min() == 1
+    assert fake.grad[1].min() == 1
