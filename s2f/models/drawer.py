@@ -45,6 +45,21 @@ FROM_XYZ = (
 MIDDLE, SPREAD = (50.0, 8.0, 10.0), (22.0, 10.0, 12.0)
 
 
+class Hand(nn.Module):
+    """What is told of a drawing → the skill of its hand, from 0 to 1; fitted when the rest is trained."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+    def __init__(self, told: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(1, told))
+        self.register_buffer("bias", torch.full((1,), UNREAD))
+
+    def forward(self, told: torch.Tensor) -> torch.Tensor:
+        return functional.linear(told, self.weight, self.bias)[:, 0].clamp(0, 1)
+
+
 class Drawer(nn.Module, HubMixin):
     """Drawing (N, 1, S, S), look (N, aspects, 3) in L*a*b* with NaN for open → face (N, 3, size, size)."""
 
@@ -80,9 +95,7 @@ class Drawer(nn.Module, HubMixin):
         self.body = UNet(16 + 2, widths, condition, blocks)
         self.first = nn.Sequential(nn.SiLU(), conv(widths[0], 4 * (3 + parts), std=1e-2))
         self.usual = nn.Parameter(torch.zeros(parts, 3))  # the colour of a part of which none is known
-        self.hand = nn.Linear(sum(widths), 1).requires_grad_(False)  # fitted when the rest is trained
-        nn.init.zeros_(self.hand.weight)
-        nn.init.constant_(self.hand.bias, UNREAD)
+        self.hand = Hand(sum(widths))
         inputs = [widths[0], *detail]
         self.detail = nn.ModuleList(
             Detail(a, 8, b, 3, condition) for a, b in zip(inputs, detail, strict=False)
@@ -134,7 +147,7 @@ class Drawer(nn.Module, HubMixin):
 
     def skill(self, seen: list[torch.Tensor]) -> torch.Tensor:
         """(N,) from 0 to 1: how skilled a hand that drew so is."""
-        return self.hand(told_of_hand(seen))[:, 0].clamp(0, 1)
+        return self.hand(told_of_hand(seen))
 
     def _made(
         self,
