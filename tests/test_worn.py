@@ -12,7 +12,7 @@ from s2f.corpus import glasses, tresses
 from s2f.corpus.drawn_shapes import EAR, covers
 from s2f.corpus.drawn_sight import HAIRLINE
 from s2f.corpus.freehand import View, draw, see
-from s2f.corpus.glasses import choose_glasses, put_on
+from s2f.corpus.glasses import Glasses, choose_glasses, put_on
 from s2f.corpus.segment import Parts
 from s2f.corpus.tresses import Worn, wear
 
@@ -179,12 +179,15 @@ def test_glasses_stand_round_the_eyes_and_let_them_be_seen(
     assert choose_glasses(np.random.default_rng(0)) is None
 
 
-def test_arms_of_glasses_go_under_hair(
-    picture: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def pair(monkeypatch: pytest.MonkeyPatch) -> Glasses:
     monkeypatch.setattr(glasses, "WORN", 1.0)
     pair = choose_glasses(np.random.default_rng(0))
     assert pair is not None
+    return pair
+
+
+def test_arms_of_glasses_go_under_hair(picture: tuple[np.ndarray, np.ndarray], pair: Glasses) -> None:
     beside = MEAN[115, 0] + 0.3 * UNIT  # from here outwards hair hangs over the left ear
     lock = np.array([(0.0, 0.0), (beside, 0.0), (beside, 511.0), (0.0, 511.0)])
     free, under = (put_on(picture[0], MEAN, pair, locks).astype(int) for locks in ((), (lock,)))
@@ -195,12 +198,7 @@ def test_arms_of_glasses_go_under_hair(
     assert (free[other] == under[other]).all()
 
 
-def test_small_pictures_wear_the_same_glasses(
-    picture: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(glasses, "WORN", 1.0)
-    pair = choose_glasses(np.random.default_rng(1))
-    assert pair is not None
+def test_small_pictures_wear_the_same_glasses(picture: tuple[np.ndarray, np.ndarray], pair: Glasses) -> None:
     large = cv2.resize(put_on(picture[0], MEAN, pair), (256, 256), interpolation=cv2.INTER_AREA)
     small = cv2.resize(picture[0], (256, 256), interpolation=cv2.INTER_AREA)
     small = put_on(small, (MEAN + 0.5) / 2 - 0.5, pair)

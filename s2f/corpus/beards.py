@@ -7,6 +7,7 @@ import numpy as np
 
 from .geometry import SIZE, smoothstep
 from .painted_hair import Tress, paint
+from .points import eye_distance
 
 _DENSE = 0.2  # hairs in a pixel at 512
 _STUBBLE = 0.42  # how much the skin between them takes their colour
@@ -16,7 +17,7 @@ def full_beard(
     image: np.ndarray, landmarks: np.ndarray, colour: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """From the ears over jaw and chin, a moustache with it; lips and the upper cheek stay free."""
-    unit = float(np.hypot(*(landmarks[1] - landmarks[0])))
+    unit = eye_distance(landmarks)
     length = rng.choice([rng.uniform(0.08, 0.16), rng.uniform(0.16, 0.4)]) * unit
     jaw = landmarks[[110, 111, *range(125, 134), 114, 113]]
     mouth = landmarks[87:109].mean(0)

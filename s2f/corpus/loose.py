@@ -10,16 +10,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from . import points as at
 from .geometry import SIZE, smoothstep
 from .painted_hair import Tress, both_sides
-from .points import CHIN, FACE_RING, NECK
 from .segment import Parts
 from .strands import fan
 
 _POINTS, _KINDS = 40, 8
 _SMALL = SIZE // 4
-_EAR = (range(115, 120), range(120, 125))
-_TEMPLE, _JAW = (109, 112), ((126, 127), (132, 131))
 _BEHIND = 0.4  # how often it hangs down the back and not over the shoulders
 
 
@@ -40,7 +38,7 @@ class Head:
 
     @property
     def ear(self) -> np.ndarray:
-        return self.landmarks[list(_EAR[self.side])]
+        return self.landmarks[list(at.EAR[self.side])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ def let_down(
     landmarks: np.ndarray, outline: np.ndarray, parts: Parts, before: bool, rng: np.random.Generator
 ) -> list[Tress]:
     """What hangs behind the ears and, with `before`, over it what hangs before them."""
-    size, unit = len(parts.skin), float(np.hypot(*(landmarks[1] - landmarks[0])))
+    size, unit = len(parts.skin), at.eye_distance(landmarks)
     foot = rng.choice([rng.uniform(0.93, 1.04), rng.uniform(1.1, 1.4)], p=[0.25, 0.75]) * size
     fall = Fall(foot, rng.uniform(0.0, 0.4), rng.beta(1, 2) * 0.14, rng.uniform(0.5, 1.4), rng.random())
     front = _in_front(landmarks, parts, bool(rng.random() < _BEHIND))
@@ -68,9 +66,9 @@ def let_down(
     for way in (-1, 1):
         rim = (outline if way < 0 else outline[::-1])[4:14]  # of the head, from the ear upwards
         order = np.argsort(rim[:, 1])
-        top = landmarks[list(_EAR[0 if way < 0 else 1]), 1].min()
+        top = landmarks[list(at.EAR[0 if way < 0 else 1]), 1].min()
         edge = float(np.interp(top, rim[order, 1], rim[order, 0]))
-        head = Head(landmarks, unit, size, way, edge, float(landmarks[NECK[0 if way < 0 else 1], 0]))
+        head = Head(landmarks, unit, size, way, edge, float(landmarks[at.NECK[0 if way < 0 else 1], 0]))
         behind.append(_behind(head, fall, front, hair, rng))
         if before:
             beside.append(_before(head, fall, over, rng))
@@ -87,8 +85,8 @@ def _in_front(landmarks: np.ndarray, parts: Parts, back: bool) -> np.ndarray:
     """(size, size) 0-1: face, ears and neck, and where it hangs down the `back` the clothes."""
     size = len(parts.skin)
     head = np.zeros((size, size), np.uint8)
-    for ids in (list(FACE_RING), [109, *_EAR[0], 111], [112, *_EAR[1], 114]):
-        cv2.fillPoly(head, [np.round(landmarks[ids] * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    for ids in (at.FACE_RING, *at.EAR_RING):
+        cv2.fillPoly(head, [np.round(landmarks[list(ids)] * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     face = cv2.GaussianBlur(head, (0, 0), 0.004 * size).astype(np.float32) * np.float32(1 / 255)
     skin = cv2.GaussianBlur(parts.skin, (0, 0), 0.003 * size) * 1.3
     out = np.maximum(face, skin)
@@ -129,7 +127,7 @@ def _before(head: Head, fall: Fall, over: float, rng: np.random.Generator) -> Tr
     unit, way, lm = head.unit, head.way, head.landmarks
     locks = round(rng.uniform(20, 30))
     u = _across(locks, rng)
-    temple, jaw = lm[_TEMPLE[head.side]], lm[list(_JAW[head.side])].mean(0)
+    temple, jaw = lm[at.TEMPLE[head.side]], lm[list(at.JAW[head.side])].mean(0)
     hairline = lm[[134, 135] if head.side == 0 else [144, 143]].mean(0)
     high = float(hairline[1]) - unit * rng.uniform(0.25, 0.5)
     first = hairline[0] + way * 0.05 * unit
@@ -193,7 +191,7 @@ def _bundled(
 
 def fringe(landmarks: np.ndarray, outline: np.ndarray, size: int, rng: np.random.Generator) -> Tress:
     """Out of the hair over the forehead, down to the brows, to one side or straight."""
-    unit = float(np.hypot(*(landmarks[1] - landmarks[0])))
+    unit = at.eye_distance(landmarks)
     brows = landmarks[[72, 74, 76, 77, 79, 81], 1].min()
     locks = round(rng.uniform(28, 40))
     u = _across(locks, rng)
@@ -225,7 +223,7 @@ def _lights(rng: np.random.Generator) -> np.ndarray:
 def _depth(head: Head) -> np.ndarray:
     """A small map: dark behind neck and jaw, where no light comes, and under the ears."""
     xs = (np.arange(_SMALL, dtype=np.float32) + 0.5) * (head.size / _SMALL) - 0.5
-    jaw = head.landmarks[CHIN, 1] - 0.4 * head.unit
+    jaw = head.landmarks[at.CHIN, 1] - 0.4 * head.unit
     near = 1 - smoothstep((head.way * (xs - head.neck) / head.unit - 0.05) / 0.75)
     high = 1 - smoothstep((xs[:, None] - jaw) / (1.6 * head.unit))
     return (-0.75 * near * (0.4 + 0.6 * high)).astype(np.float32)

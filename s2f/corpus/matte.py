@@ -221,8 +221,8 @@ def _crown(landmarks: np.ndarray, margin: int) -> np.ndarray:
 def _ears(landmarks: np.ndarray) -> np.ndarray:
     """Small: well inside both ears, whose rims shine through against a bright backdrop."""
     mask = np.zeros((_SMALL, _SMALL), np.uint8)
-    for ids in ([109, *range(115, 120), 111], [112, *range(120, 125), 114]):
-        ear = rescaled(landmarks[ids], _SMALL / SIZE)
+    for ids in at.EAR_RING:
+        ear = rescaled(landmarks[list(ids)], _SMALL / SIZE)
         inner = ear.mean(0) + 0.6 * (ear - ear.mean(0))
         cv2.fillPoly(mask, [np.round(inner * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     return cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 0.7)

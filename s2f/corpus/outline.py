@@ -19,34 +19,31 @@ _CLEAR = round(0.027 * WORK)  # pixels of backdrop in a row that end the hair
 _SEEN = 0.4  # opacity from which a place is hair
 
 
-def hair_outline(image: np.ndarray, eyes: np.ndarray) -> np.ndarray:
-    """(56, 2) points in the picture, from ear over the hair to ear; `eyes` is the point between the eyes."""
+def hair_outline(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(56, 2) points in the picture, from ear over the hair to ear."""
     small = cv2.resize(image, (WORK, WORK), interpolation=cv2.INTER_AREA)
-    return _outline(_not_backdrop(small), eyes, WORK / len(image))
+    return _outline(_not_backdrop(small), landmarks, WORK / len(image))
 
 
 def outline_of(face: Face, alpha: np.ndarray) -> np.ndarray:
     """The outline of a face's hair where it is known what of its picture is person, if not all is."""
-    if face.outline is not None:
-        return face.outline
-    eyes = (face.landmarks[18] + face.landmarks[27]) / 2
-    if alpha.min() > 0.5:
-        return hair_outline(face.image, eyes)
+    if face.outline is not None or alpha.min() > 0.5:
+        return silhouette(face)
     small = cv2.resize(alpha, (WORK, WORK), interpolation=cv2.INTER_AREA)
     solid = cv2.morphologyEx((small > _SEEN).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    return _outline(solid > 0, eyes, WORK / len(alpha))
+    return _outline(solid > 0, face.landmarks, WORK / len(alpha))
 
 
 def silhouette(face: Face) -> np.ndarray:
     """The outline of a face's hair, kept from before its backdrop was changed where it was."""
     if face.outline is not None:
         return face.outline
-    return hair_outline(face.image, (face.landmarks[18] + face.landmarks[27]) / 2)
+    return hair_outline(face.image, face.landmarks)
 
 
-def _outline(other: np.ndarray, eyes: np.ndarray, factor: float) -> np.ndarray:
+def _outline(other: np.ndarray, landmarks: np.ndarray, factor: float) -> np.ndarray:
     """`other` (WORK, WORK) is all that is not backdrop; `factor` that map's size over the picture's."""
-    centre = rescaled(np.asarray(eyes, float), factor)
+    centre = rescaled((landmarks[18] + landmarks[27]) / 2, factor)  # between the eyes
     radii = _reached(other, centre, _DIRECTIONS)
     smooth = gaussian_filter1d(median_filter(radii, 5, mode="nearest"), 1.0, mode="nearest")
     return rescaled(centre + smooth[:, None] * _DIRECTIONS, 1 / factor)

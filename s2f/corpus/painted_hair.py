@@ -63,7 +63,7 @@ def paint(
 
     `colour` (3, 3): dark, middle and bright.
     """
-    unit = float(np.hypot(*(landmarks[1] - landmarks[0])))
+    unit = at.eye_distance(landmarks)
     count, points = tress.paths.shape[:2]
     lights = np.zeros((1, points)) if tress.lights is None else tress.lights
     which = np.zeros(count, np.int64) if tress.which is None else tress.which

@@ -16,7 +16,10 @@ LIP_BOTTOM = (87, 104, 105, 106, 107, 108, 93)
 CHIN = 129
 HAIR = tuple(range(145, 158))
 NECK = (183, 184)
-EARS = tuple(range(115, 125))
+EAR = (tuple(range(115, 120)), tuple(range(120, 125)))
+EARS = EAR[0] + EAR[1]
+EAR_RING = ((109, *EAR[0], 111), (112, *EAR[1], 114))  # with where they join the face
+TEMPLE, JAW = (109, 112), ((126, 127), (132, 131))
 # these do not sit on the mesh: they follow the eyeballs, the hair and the backdrop
 OFF_MESH = frozenset((*range(18), *HAIR, *NECK, *EARS))
 # these have their own vertex, so that lids and lips open and close exactly
@@ -38,6 +41,11 @@ SIXTY_EIGHT: dict[int, tuple[int, ...]] = {
     **{55: (108,), 56: (107,), 57: (106,), 58: (105,), 59: (104,)},
     **{61: (95,), 62: (96,), 63: (97,), 65: (102,), 66: (101,), 67: (100,)},
 }
+
+
+def eye_distance(landmarks: np.ndarray) -> float:
+    """In pixels: the unit of all that grows on a head or sits on it."""
+    return float(np.hypot(*(landmarks[PUPILS[1]] - landmarks[PUPILS[0]])))
 
 
 def sixty_eight(landmarks: np.ndarray) -> dict[int, np.ndarray]:

@@ -276,7 +276,7 @@ def _photographed(stock: Stock, place: Place, seed: int) -> dict[str, Any]:
     styles = place.styles(recipe.sketches, recipe.renders)
     if smiling:  # nobody has placed its landmarks, which a hand would need
         styles = tuple(EXTRACTED[(place.person + k) % len(EXTRACTED)] for k in range(recipe.sketches))
-    outline = hair_outline(image, (landmarks[18] + landmarks[27]) / 2)
+    outline = hair_outline(image, landmarks)
     bearded = face.gender == "male"
     view = View(landmarks, outline, landmarks, {}, image, recipe.size, bearded=bearded)
     hands = _streams(len(styles), seed)

@@ -82,7 +82,7 @@ def _priors(half: np.ndarray, hangs: tuple[bool, bool], scale: float) -> np.ndar
     ring = half[list(at.FACE_RING)]
     inner = ring.mean(0) + (ring - ring.mean(0)) * 0.97
     face = _fill(inner, 3, scale)
-    ears = _fill([half[[109, *range(115, 120), 111]], half[[112, *range(120, 125), 114]]], 2, scale)
+    ears = _fill([half[list(ids)] for ids in at.EAR_RING], 2, scale)
     rows = np.arange(work, dtype=np.float32)[:, None]
     chin, brows = half[at.CHIN, 1], half[[73, 80], 1].mean()
     low_end = work + 9

@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from . import points as at
 from .beards import full_beard
 from .geometry import smoothstep
 from .loose import fringe, let_down
 from .painted_hair import Tress, paint
 from .segment import Parts
 
-_TEMPLE, _EAR, _JAW = (109, 112), (range(115, 120), range(120, 125)), ((126, 127), (132, 131))
 _WOMEN, _MEN, _FRINGE = 0.5, 0.05, 0.3  # how many wear it long, and how many of those a fringe
 # of those: drawn back over the head and let down behind the ears, or before them too; parted anew
 _KINDS = (0.48, 0.4, 0.12)
@@ -100,7 +100,7 @@ def _long_hair(
     colour: np.ndarray,
     rng: np.random.Generator,
 ) -> Worn:
-    kind, unit = rng.choice(len(_KINDS), p=_KINDS), float(np.hypot(*(landmarks[1] - landmarks[0])))
+    kind, unit = rng.choice(len(_KINDS), p=_KINDS), at.eye_distance(landmarks)
     piled = landmarks[139, 1] - outline[:, 1].min() > _PILED * unit
     if kind < 2 or piled:
         hung, grown = let_down(landmarks, outline, parts, kind == 1, rng), outline
@@ -171,8 +171,8 @@ def _curtain(
     rim = outline if side == 0 else outline[::-1]  # from this side's ear upwards
     top = round((manner.part if side == 0 else 1 - manner.part) * (len(rim) - 1))
     rim = rim[3 : max(top, 8) + 3][::-1]  # from a little beyond the parting down to the ear
-    temple, jaw = landmarks[_TEMPLE[side]], landmarks[list(_JAW[side])].mean(0)
-    ear = landmarks[list(_EAR[side])]
+    temple, jaw = landmarks[at.TEMPLE[side]], landmarks[list(at.JAW[side])].mean(0)
+    ear = landmarks[list(at.EAR[side])]
     outer_x = way * max(way * rim[-1, 0], (way * ear[:, 0]).max() + 0.05 * unit)
     foot = min(eye_line + size * manner.length, size + 0.4 * unit)
     inner_x = temple[0] * 0.55 + jaw[0] * 0.45 - way * manner.over * unit
