@@ -8,6 +8,7 @@ from torch.nn import functional
 from s2f import losses
 from s2f.models import Critic, Drawer
 from s2f.models.critic import amplified
+from s2f.models.drawer import MOST, TINTED, tempered
 from s2f.models.layers import doubled, enlarged
 
 
@@ -24,6 +25,18 @@ def test_what_is_enlarged_averages_back_to_itself() -> None:
     softer = functional.avg_pool2d(enlarged(x, 0.5), 2)
     between = (functional.avg_pool2d(doubled(x), 2) + x) / 2
     assert torch.allclose(softer, between, atol=1e-5)
+
+
+def test_a_level_adds_little_and_light_rather_than_colour() -> None:
+    faint = 0.02 * noise(1, 1, 32, 32).expand(-1, 3, -1, -1)
+    torch.testing.assert_close(tempered(faint), faint, atol=2e-3, rtol=0)
+    spark = torch.zeros(1, 3, 32, 32)
+    spark[:, 1, 16, 16] = 9.0  # one pixel, bright green
+    added = tempered(spark)
+    assert added.abs().max() < MOST
+    assert added[0, :, 16, 16].std() < 0.1 * added[0, :, 16, 16].mean()
+    even = torch.tensor([0.1, 0.0, -0.1])[:, None, None].expand(1, 3, 4 * TINTED, 4 * TINTED)
+    torch.testing.assert_close(tempered(even), even, atol=3e-3, rtol=0)  # a wide tint stays
 
 
 def test_grain_moves_the_texture_and_nothing_above_it() -> None:

@@ -74,3 +74,13 @@ def test_of_rough_hands_eyes_the_critic_says_little() -> None:
     assert fake.grad[0, :, 5:7].abs().max() == 0
     assert fake.grad[0, :, 9:].min() == 1
     assert fake.grad[1].min() == 1
+
+
+def test_what_a_visitor_leaves_open_is_no_odd_look() -> None:
+    looks = torch.full((100, 7, 3), 20.0) + torch.randn(100, 7, 3, generator=torch.Generator().manual_seed(0))
+    looks[7, 1, 1] = -25.0  # hair, green
+    looks[9, 4, 1] = -25.0  # a green backdrop is nobody's concern
+    kept = script("drawer").usual_looks(looks)
+    assert 90 < len(kept) < 100
+    assert kept[:, 1, 1].min() > 10
+    assert kept[:, 4, 1].min() == -25

@@ -39,6 +39,8 @@ from s2f.training import (
     warm_cosine,
 )
 
+OWN = 4  # parts of a look that are the person's: skin, hair, eyes, lips
+USUAL = 0.95  # of the looks: from these is taken what a visitor leaves open
 HELD = 10.0  # back, of what tells a hand's skill, against chance
 LEVELS = (128, 256, 512)  # what the drawer makes, one from the other
 CALM, CALM_EVERY = 0.005, 8  # weight of the slope of the critic, and how often it is measured
@@ -208,6 +210,13 @@ def fit_hand(drawer: Drawer, faces: Faces, device: torch.device, count: int = 20
     drawer.hand.bias.copy_(skill.mean() - weight @ told.mean(0))
 
 
+def usual_looks(looks: torch.Tensor) -> torch.Tensor:
+    """Without those farthest from the usual in skin, hair, eyes or lips: dyed green, or measured amiss."""
+    away = (looks[:, :OWN] - looks[:, :OWN].median(0).values).abs()
+    odd = (away / away.median(0).values.clamp(min=1)).flatten(1).amax(1)
+    return looks[odd <= odd.quantile(USUAL)]
+
+
 def taken_up(init: str, regained: list[float] | None) -> Drawer:
     trained = Drawer.from_pretrained(init)
     if regained is None:
@@ -237,7 +246,8 @@ def main(argv: list[str] | None = None) -> None:
         plain.requires_grad_(False)
         plain.detail[LEVELS.index(args.resolution) - 1].requires_grad_(True)
     else:
-        plain.bank.copy_(whole[torch.linspace(0, len(whole) - 1, len(plain.bank)).long()])
+        usual = usual_looks(whole)
+        plain.bank.copy_(usual[torch.linspace(0, len(usual) - 1, len(plain.bank)).long()])
     reader = Reader.from_pretrained(args.reader).eval().requires_grad_(False).to(accelerator.device)
     judge = Critic(channels=4, width=args.critic_width)
     plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]

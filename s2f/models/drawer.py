@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 GRID = 64  # of the U-Net; a picture of 128² is the coarsest made
 TILE = 128  # side of the grain
 UNREAD = 0.7  # the skill of a hand where none was fitted
+MOST = 0.4  # that a level adds to a pixel, before tanh
+TINTED = 8  # pixels: the colour of what a level adds is no finer
 NEAR = 24  # of the bank's looks, how many the seed picks from when something is asked for
 # of sRGB over D65
 WHITE = (0.95047, 1.0, 1.08883)
@@ -174,7 +176,7 @@ class Drawer(nn.Module, HubMixin):
             tiles = side // TILE
             page = torch.cat([sized(drawing, side), grain.repeat(1, 1, tiles, tiles)], 1)
             x, more = step(x, functional.pixel_unshuffle(page, 2), asked)  # of (N, 8, side / 2, side / 2)
-            made.append(enlarged(made[-1], share) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
+            made.append(enlarged(made[-1], share) + tempered(more))  # (N, 3, 256, 256), then (N, 3, 512, 512)
         return [torch.tanh(m) for m in made]
 
     def _colours(self, look: torch.Tensor) -> torch.Tensor:
@@ -205,6 +207,19 @@ class Drawer(nn.Module, HubMixin):
             pick = int(torch.randint(len(near), (), generator=generator[n])) if generator else 0
             chosen[n] = torch.where(asked[n].isnan(), bank[near[pick]], asked[n])
         return chosen
+
+
+def tempered(more: torch.Tensor) -> torch.Tensor:
+    """What a finer level may add: little, and light rather than colour.
+
+    A critic is fooled by sparks as well as by highlights; in dark hair they would be green or gold.
+    """
+    more = MOST * torch.tanh(more / MOST)
+    light = more.mean(1, keepdim=True)
+    tint = functional.interpolate(
+        functional.avg_pool2d(more - light, TINTED), more.shape[2:], mode="bilinear", align_corners=False
+    )
+    return light + tint
 
 
 def leaned(skill: torch.Tensor, faithfulness: float | torch.Tensor) -> torch.Tensor:
