@@ -19,7 +19,7 @@ from s2f.errors import ImageError, ModelError, S2FError
 from s2f.models import GFPGAN, Enhancer
 from s2f.restore import opening, restore
 from s2f.restore.colour import PLACES, keep_colours, moved
-from s2f.restore.degrade import degraded, doubled
+from s2f.restore.degrade import degraded, doubled, halved
 from tests.grainy import face, pixels
 
 
@@ -194,7 +194,7 @@ def test_degrading_is_by_chance_alone() -> None:
     assert 0 < untouched < 15
     away = [np.abs(m.astype(int) - given).mean() for m in made]
     assert 1 < float(np.median(away)) < 12
-    assert np.abs(doubled(given).astype(int) - given).mean() > 1
+    assert np.abs(doubled(halved(given)).astype(int) - given).mean() > 1
 
 
 def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,9 +6,10 @@ import torch
 from torch.nn import functional
 
 from s2f import losses
-from s2f.models import Critic, Drawer
+from s2f.models import Critic, Drawer, Enhancer
 from s2f.models.critic import amplified
 from s2f.models.drawer import MOST, TINTED, tempered
+from s2f.models.enhancer import fitted, returned
 from s2f.models.layers import doubled, enlarged
 
 
@@ -37,6 +38,31 @@ def test_a_level_adds_little_and_light_rather_than_colour() -> None:
     assert added[0, :, 16, 16].std() < 0.1 * added[0, :, 16, 16].mean()
     even = torch.tensor([0.1, 0.0, -0.1])[:, None, None].expand(1, 3, 4 * TINTED, 4 * TINTED)
     torch.testing.assert_close(tempered(even), even, atol=3e-3, rtol=0)  # a wide tint stays
+
+
+def test_an_enlarged_face_shrinks_back_to_what_was_given() -> None:
+    small = 0.3 * noise(1, 3, 32, 32).tanh()
+
+    def lost(large: torch.Tensor) -> float:
+        return float((functional.avg_pool2d(large, 2) - small).abs().mean())
+
+    smooth = functional.interpolate(small, (64, 64), mode="bicubic", antialias=True, align_corners=False)
+    assert lost(fitted(small, 64)) < 0.7 * lost(smooth)
+    in_between = functional.interpolate(small, (48, 48), mode="bicubic", antialias=True, align_corners=False)
+    torch.testing.assert_close(fitted(small, 48), in_between)  # no whole blocks: nothing is known
+
+
+def test_clean_pixels_are_given_back_and_noise_is_not() -> None:
+    small = 0.3 * noise(2, 3, 32, 32).tanh()
+    level = 1 / 127.5
+    quiet = enlarged(small) + 0.2 * level  # off by little
+    assert (functional.avg_pool2d(returned(quiet, small), 2) - small).abs().max() < 0.05 * level
+    cleaned = quiet + 2 * level * doubled(noise(2, 3, 32, 32, seed=1))
+    torch.testing.assert_close(returned(cleaned, small), cleaned)
+    one = returned(torch.cat([quiet[:1], cleaned[1:]]), small)  # each picture by itself
+    torch.testing.assert_close(one[1], cleaned[1])
+    assert not torch.equal(one[0], quiet[0])
+    assert Enhancer(64, [8, 8], 1).eval()(small).shape == (2, 3, 64, 64)
 
 
 def test_grain_moves_the_texture_and_nothing_above_it() -> None:

@@ -28,7 +28,7 @@ from s2f.corpus import load
 from s2f.errors import S2FError
 from s2f.models import Enhancer, load_model
 from s2f.models.critic import Patches, amplified
-from s2f.restore.degrade import degraded, doubled
+from s2f.restore.degrade import degraded, halved
 from s2f.training import (
     Clock,
     begin,
@@ -108,9 +108,9 @@ def sheet(model: Enhancer, faces: np.ndarray, device: torch.device) -> list[torc
     """Each face worse, cleaned, and as it is."""
     rows = []
     for n, face in enumerate(faces):
-        worse = degraded(face, np.random.default_rng(n)) if n % 2 else doubled(face)
-        given = to_float(worse[None])
-        rows += [given[0], model(given.to(device))[0].cpu(), to_float(face[None])[0]]
+        given = to_float((degraded(face, np.random.default_rng(n)) if n % 2 else halved(face))[None])
+        made = model(given.to(device))[0].cpu()
+        rows += [functional.interpolate(given, made.shape[1:])[0], made, to_float(face[None])[0]]
     return rows
 
 
@@ -125,6 +125,10 @@ def spoilt(face: np.ndarray) -> np.ndarray:
     while np.array_equal(worse := degraded(face, chance), face):
         pass
     return worse
+
+
+def bicubic(face: np.ndarray, side: int) -> np.ndarray:
+    return face if len(face) == side else cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC)
 
 
 def unsharp(face: np.ndarray) -> np.ndarray:
@@ -142,13 +146,14 @@ def score(
     judge: Any = None,
 ) -> dict[str, Any]:
     """Doubling and cleaning, each by enlarging alone, by unsharp masking and by the model."""
+    side = faces.shape[1]
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "bicubic": lambda face: face,
-        "unsharp": unsharp,
+        "bicubic": lambda face: bicubic(face, side),
+        "unsharp": lambda face: unsharp(bicubic(face, side)),
         "enhancer": lambda face: to_bytes(model(to_float(face[None]).to(device))[0]),
     }
     tasks = {
-        "doubled": doubled,
+        "doubled": halved,
         "cleaned": spoilt,
     }
     found: dict[str, Any] = {}

@@ -10,16 +10,23 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+import torch
+
+from ..models.enhancer import fitted
 
 ENLARGE = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
 REDUCE = (cv2.INTER_AREA, cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 
 
-def doubled(face: np.ndarray) -> np.ndarray:
-    """A face that had half the side: what a 256² picture is to 512²."""
+def halved(face: np.ndarray, way: int = cv2.INTER_AREA) -> np.ndarray:
     height, width = face.shape[:2]
-    half = cv2.resize(face, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return cv2.resize(half, (width, height), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(face, (width // 2, height // 2), interpolation=way)
+
+
+def doubled(face: np.ndarray) -> np.ndarray:
+    """Enlarged as the restorer does it: what it cleans of a 256² picture."""
+    given = torch.from_numpy(face.transpose(2, 0, 1)[None] / np.float32(127.5) - 1)
+    return _bytes((fitted(given, 2 * len(face))[0].numpy().transpose(1, 2, 0) + 1) * 127.5)
 
 
 def degraded(face: np.ndarray, chance: np.random.Generator) -> np.ndarray:
@@ -28,15 +35,17 @@ def degraded(face: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     if lot < 1 / 12:
         return face
     if lot < 0.4:
-        worse = doubled(face)
-        return worse if chance.random() < 0.5 else _compressed(_grained(worse, chance, 0.5), chance, 60)
+        small = halved(face, int(chance.choice(REDUCE)))
+        return doubled(
+            small if chance.random() < 0.5 else _compressed(_grained(small, chance, 0.5), chance, 60)
+        )
     if lot < 0.75:
         return _photographed(face, chance)
     way: Callable[[np.ndarray, np.random.Generator], np.ndarray] = (_smoothed, _ringing, _checkered)[
         int(chance.integers(3))
     ]
     worse = way(face, chance)
-    return doubled(worse) if chance.random() < 0.3 else worse
+    return doubled(halved(worse)) if chance.random() < 0.3 else worse
 
 
 def _photographed(face: np.ndarray, chance: np.random.Generator) -> np.ndarray:
