@@ -14,7 +14,7 @@ from tqdm import tqdm
 from .corpus import load
 from .corpus.scene import measure_scene
 from .expression import ACTION_UNITS
-from .look import PARTS
+from .look import OWN, PARTS
 
 # What the drawer is told beside the drawing: the parts of a look, and the light, which only chance decides.
 ASPECTS = (*PARTS, "light")
@@ -107,7 +107,7 @@ def read(corpus: str, split: str, size: int, *, drawings: bool = True, limit: in
 
 
 def _aspects(look: dict[str, Any] | None, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    colours = [(look or {}).get(part) or (np.nan,) * 3 for part in PARTS[:4]]
+    colours = [(look or {}).get(part) or (np.nan,) * 3 for part in OWN]
     scene = np.full((3, 3), np.nan) if np.isnan(landmarks).any() else measure_scene(image, landmarks)
     return np.concatenate([np.array(colours, float), scene])
 

@@ -118,6 +118,7 @@ class Look:
 
 
 PARTS = tuple(f.name for f in fields(Look))
+OWN = PARTS[:4]  # the person's: skin, hair, eyes, lips
 
 
 def _pairs(text: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from s2f import losses
 from s2f.batches import Faces, face_places, face_weight, nudged, read, to_float
 from s2f.errors import S2FError
+from s2f.look import OWN
 from s2f.models import Critic, Drawer, Reader
 from s2f.models.drawer import told_of_hand
 from s2f.shipped import BUNDLED
@@ -39,7 +40,6 @@ from s2f.training import (
     warm_cosine,
 )
 
-OWN = 4  # parts of a look that are the person's: skin, hair, eyes, lips
 USUAL = 0.95  # of the looks: from these is taken what a visitor leaves open
 HELD = 10.0  # back, of what tells a hand's skill, against chance
 LEVELS = (128, 256, 512)  # what the drawer makes, one from the other
@@ -212,7 +212,8 @@ def fit_hand(drawer: Drawer, faces: Faces, device: torch.device, count: int = 20
 
 def usual_looks(looks: torch.Tensor) -> torch.Tensor:
     """Without those farthest from the usual in skin, hair, eyes or lips: dyed green, or measured amiss."""
-    away = (looks[:, :OWN] - looks[:, :OWN].median(0).values).abs()
+    own = looks[:, : len(OWN)]
+    away = (own - own.median(0).values).abs()
     odd = (away / away.median(0).values.clamp(min=1)).flatten(1).amax(1)
     return looks[odd <= odd.quantile(USUAL)]
 
@@ -320,7 +321,8 @@ def main(argv: list[str] | None = None) -> None:
             )
         bar.update()
     bar.close()
-    fit_hand(average, data, accelerator.device)
+    if not args.finest_only:
+        fit_hand(average, data, accelerator.device)
     finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 

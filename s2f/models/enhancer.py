@@ -70,10 +70,7 @@ class Enhancer(nn.Module, HubMixin):
         nn.init.zeros_(self.leave.weight)
 
     def forward(self, face: torch.Tensor) -> torch.Tensor:
-        made = self.clean(fitted(face, self.size))
-        if face.shape[-1] < self.size:
-            made = returned(made, face)
-        return made.clamp(-1, 1)
+        return returned(self.clean(fitted(face, self.size)), face).clamp(-1, 1)
 
     def clean(self, x: torch.Tensor) -> torch.Tensor:
         """Any part of a face at the scale of `size`: (N, 3, H, W), H and W multiples of `step`."""
@@ -129,7 +126,7 @@ def returned(made: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
 
 def _fits(small: torch.Tensor, size: int) -> bool:
     """Whether whole blocks of pixels were averaged; in between nobody knows how a picture was reduced."""
-    return size % small.shape[-1] == 0
+    return small.shape[-1] < size and size % small.shape[-1] == 0
 
 
 def _lost(large: torch.Tensor, small: torch.Tensor) -> torch.Tensor:

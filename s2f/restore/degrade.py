@@ -30,7 +30,7 @@ def doubled(face: np.ndarray) -> np.ndarray:
 
 
 def degraded(face: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-    """RGB uint8 (H, W, 3) → the same, worse; one in twelve is left as it is, so that good faces stay."""
+    """RGB uint8 (S, S, 3), S even → the same, worse; one in twelve stays as it is, so that good faces do."""
     lot = chance.random()
     if lot < 1 / 12:
         return face
