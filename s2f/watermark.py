@@ -36,7 +36,7 @@ LEAN = 0.2  # how far a bit is strengthened for each standard deviation that the
 TILT = 0.25  # how much the spectrum rises with frequency: the eye sees the higher ones less
 
 # The pattern's root mean square in grey levels: on flat ground, per level of texture there, and at most.
-ON_FLAT, PER_TEXTURE, AT_MOST = 0.3, 0.25, 3.0
+ON_FLAT, PER_TEXTURE, AT_MOST = 0.3, 0.35, 3.0
 
 
 @dataclass(frozen=True)
@@ -129,12 +129,15 @@ def _pattern(luma: np.ndarray, payload: int) -> np.ndarray:
 
 
 def _unseen(luma: np.ndarray) -> np.ndarray:
-    """How many grey levels may change where: texture hides them, and the calm beside an edge does not."""
+    """How many grey levels may change where: texture hides them, and the calm beside an edge does not.
+
+    A median follows edges, so that what it leaves is texture and thin lines; and lines are eroded.
+    """
     import cv2
 
-    detail = luma - _blur(luma, 3.0)
-    texture = np.sqrt(_blur(detail * detail, 2.0))
-    calm = _blur(cv2.erode(texture, np.ones((7, 7), np.uint8)), 7 / 3)
+    detail = luma - cv2.medianBlur(luma, 5)
+    texture = np.sqrt(_blur(detail * detail, 1.5))
+    calm = _blur(cv2.erode(texture, np.ones((5, 5), np.uint8)), 1.2)
     return np.minimum(ON_FLAT + PER_TEXTURE * calm, AT_MOST)
 
 
