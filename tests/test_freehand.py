@@ -258,9 +258,17 @@ def test_every_way_of_drawing_occurs() -> None:
     assert {"almond", "simple", "oval", "dot", "anime", "ring", "scribble"} <= set(found["eyes"])
     assert {"line", "outline", "hairs", "block", "none"} <= set(found["brows"])
     assert {"base", "wings", "ell", "dots", "u", "triangle", "side", "full", "none"} <= set(found["nose"])
-    assert {"sign", "line", "lips", "under", "dark", "open dark", "open empty", "sign empty"} <= set(
-        found["mouth"]
-    )
+    assert {
+        "sign",
+        "line",
+        "lips",
+        "outline",
+        "under",
+        "dark",
+        "open dark",
+        "open empty",
+        "sign empty",
+    } <= set(found["mouth"])
     assert {"outline", "few", "many", "short", "curls", "scribble", "solid", "cross", "spiky", "bald"} <= set(
         found["hair"]
     )

@@ -7,7 +7,7 @@ One after the other, at 64² and at widths that one processor core can train (ou
 nothing smaller than 128²); DIR/NAME is a run, DIR/NAME.log what it said. Started again, it skips what is
 finished and goes on where the rest stopped; with more --images a finished run is gone on with. Every system
 sees equally many pictures, --images. So few call for many small steps: batches of 8 or 4, rates above the
-papers', and two or three steps of a critic to one of its generator where the paper has five.
+papers', and one step of a critic to one of its generator where the paper has five.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class System(NamedTuple):
 NARROW = "--width 16 --critic_width 16 --train_batch_size 4 --learning_rate 4e-4"
 STAR = "--width 16 --blocks 4 --critic_width 16 --learning_rate 4e-4"
 OWN = "--resolution 128 --size 128 --widths 24 48 80 112 --critic_width 16"
-LEVELS = "--width 16 --critic_width 16 --critics"
+LEVELS = "--width 16 --critic_width 16 --learning_rate 8e-4 --critics"
 # Those that others are measured against come first.
 SYSTEMS = (
     System("pix2pix", "pix2pix", f"--depth 6 {NARROW}"),
@@ -48,8 +48,8 @@ SYSTEMS = (
     System("own-drawer", "drawer", OWN),
     System("own-editor", "editor", OWN),
     System("multilevel", "multilevel", f"{LEVELS} 16 32"),
-    System("ganimation", "ganimation", f"{STAR} --n_critic 2"),
-    System("stargan-wgan-gp", "stargan", f"--objective wgan-gp --n_critic 3 {STAR}"),
+    System("ganimation", "ganimation", f"{STAR} --n_critic 1"),
+    System("stargan-wgan-gp", "stargan", f"--objective wgan-gp --n_critic 1 {STAR}"),
     System(
         "deepfacedrawing",
         "deepfacedrawing",
@@ -73,7 +73,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--corpus", required=True, help="folder or repository of a corpus")
     p.add_argument("--output_dir", type=Path, required=True)
-    p.add_argument("--images", type=int, default=32_000, help="that every system sees")
+    p.add_argument("--images", type=int, default=16_000, help="that every system sees")
     p.add_argument("--only", nargs="+", choices=[s.name for s in SYSTEMS], help="train these, in this order")
     p.add_argument("--seed", type=int, default=0)
     return p.parse_args(argv)

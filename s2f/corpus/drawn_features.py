@@ -115,12 +115,12 @@ def mouth(hand: Hand, sitter: Sitter) -> None:
         hand.line(under, width=0.8)
 
 
-def _arc(lm: np.ndarray, bend: float, width: float) -> np.ndarray:
-    """Corner to corner, `bend` mouth widths deep: a smile when positive."""
+def _arc(lm: np.ndarray, bend: float, width: float, flat: float = 2.0) -> np.ndarray:
+    """Corner to corner, `bend` mouth widths deep: a smile when positive. `flat` makes a V (1), a bow, a U (4)."""
     t = np.linspace(0, 1, 7)[:, None]
     chord = lm[87] * (1 - t) + lm[93] * t
     normal = np.array([-(lm[93] - lm[87])[1], (lm[93] - lm[87])[0]]) / width
-    sag = 4 * t * (1 - t) * bend * width
+    sag = (1 - abs(2 * t - 1) ** flat) * bend * width
     middle = lm[[96, 101]].mean(0) - (lm[87] + lm[93]) / 2
     return chord + normal * (sag + 0.5 * (middle @ normal) - 0.5 * bend * width)
 
@@ -141,6 +141,7 @@ def _closed_mouth(hand: Hand, sitter: Sitter, width: float, care: float) -> None
             "sign": 0.1 + 2.2 * sign,
             "line": 0.4,
             "lips": 0.5 + 0.4 * hand.skill,
+            "outline": 0.3 if sitter.bend < 0.03 else 0.06,  # of a smile it would be a laugh
             "under": 0.3,
             "dark": 0.14,
             "top": 0.1,
@@ -149,7 +150,14 @@ def _closed_mouth(hand: Hand, sitter: Sitter, width: float, care: float) -> None
     sitter.drawn["mouth"] = kind
     slit = lm[SLIT_UP] / 2 + lm[SLIT_LOW] / 2
     if kind == "sign":
-        hand.line(_arc(lm, _sign_bend(sitter, rng), width), width=rng.uniform(1, 1.5), care=care)
+        curve = _arc(lm, _sign_bend(sitter, rng), width, rng.uniform(1.2, 3.5))
+        hand.line(curve, width=rng.uniform(1, 1.5), care=care)
+        return
+    if kind == "outline":  # of the lips, and no line between them
+        top, bottom = lm[LIP_TOP], lm[LIP_BOTTOM][-2:0:-1]
+        if rng.random() < 0.3 + 0.5 * bad:  # a lens
+            top, bottom = top[[0, len(top) // 2, -1]], bottom[[len(bottom) // 2]]
+        hand.line(np.concatenate([top, bottom]), closed=True, width=rng.uniform(1, 1.5), care=care)
         return
     hand.line(slit, width=rng.uniform(1, 1.5), care=care)
     if kind in ("lips", "dark"):

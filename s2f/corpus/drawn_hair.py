@@ -24,7 +24,7 @@ def _band(sitter: Sitter, s: np.ndarray, t: np.ndarray) -> np.ndarray:
 def hair(hand: Hand, sitter: Sitter) -> None:
     rng, sight, bad = hand.rng, sitter.sight, hand.bad
     hand.part = "hair"
-    if sight.bald or (sight.depth < 0.36 and rng.random() < 0.22):
+    if sight.bald or (sight.depth < 0.36 and rng.random() < 0.1):
         _bare_skull(hand, sitter)
         return
     dark, curly, short = sight.hair_dark, sight.curly, float(np.clip((0.5 - sight.depth) * 4, 0, 1))
@@ -41,7 +41,7 @@ def hair(hand: Hand, sitter: Sitter) -> None:
             "solid": 0.34 * dark**2,
             "cross": 0.03 + 0.14 * dark * hand.skill,
             "spiky": 0.1 * (not long) + 0.08 * bad,
-            "skull": 0.03,
+            "skull": 0.02,
         },
     )
     sitter.drawn["hair"] = kind

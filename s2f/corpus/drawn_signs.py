@@ -130,7 +130,7 @@ def _mouth(hand: Hand, sitter: Sitter) -> None:
         if rng.random() < 0.3:
             hand.fill(ring)
         return
-    if gap > 0.1 and bow > 0 and rng.random() < 0.6:
+    if gap > 0.1 and bow > 0 and rng.random() < 0.85:
         bowl = np.array([left, middle + (0, 0.25 * bow), right, (left + right) / 2 + (0, 0.1 * bow)])
         hand.line(bowl[[0, 1, 2]], care=0.3)
         hand.line(np.stack([left, right]), care=0.3)
