@@ -116,7 +116,7 @@ def mouth(hand: Hand, sitter: Sitter) -> None:
 
 
 def _arc(lm: np.ndarray, bend: float, width: float, flat: float = 2.0) -> np.ndarray:
-    """Corner to corner, `bend` mouth widths deep: a smile when positive. `flat` makes a V (1), a bow, a U (4)."""
+    """Corner to corner, `bend` mouth widths deep, a smile when positive; `flat` from 1, a V, to 4, a U."""
     t = np.linspace(0, 1, 7)[:, None]
     chord = lm[87] * (1 - t) + lm[93] * t
     normal = np.array([-(lm[93] - lm[87])[1], (lm[93] - lm[87])[0]]) / width

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 GRID = 64  # of the U-Net; a picture of 128² is the coarsest made
 TILE = 128  # side of the grain
 UNREAD = 0.7  # the skill of a hand where none was fitted
+SURE = 4  # power of the trust: only very sure hands are sharp enough by themselves
 MOST = 0.4  # that a level adds to a pixel, before tanh
 TINTED = 8  # pixels: the colour of what a level adds is no finer
 NEAR = 24  # of the bank's looks, how many the seed picks from when something is asked for
@@ -78,7 +79,7 @@ class Drawer(nn.Module, HubMixin):
         parts: int = 6,
         aspects: int = 7,
         bank: int = 512,
-        regained: list[float] = [1.0, 1.0],  # noqa: B006  # by each level, of what a smooth enlargement loses
+        regained: list[float] = [1.0, 1.0],  # noqa: B006  # by each level where the hand is trusted
     ) -> None:
         super().__init__()
         sizes = [2 * GRID * 2**n for n in range(len(detail) + 1)]
@@ -169,13 +170,16 @@ class Drawer(nn.Module, HubMixin):
         grain = self.grain.to(drawing).expand(len(drawing), -1, -1, -1)
         if moved is not None:
             grain = torch.stack([g.roll(w, (1, 2)) for g, w in zip(grain, moved.tolist(), strict=True)])
-        for step, share in zip(self.detail, self.regained, strict=False):
+        sure = (trust**SURE).expand(len(drawing))[:, None, None, None]
+        for step, regained in zip(self.detail, self.regained, strict=False):
             if made[-1].shape[-1] >= size:
                 break
             side = 2 * made[-1].shape[-1]
             tiles = side // TILE
             page = torch.cat([sized(drawing, side), grain.repeat(1, 1, tiles, tiles)], 1)
             x, more = step(x, functional.pixel_unshuffle(page, 2), asked)  # of (N, 8, side / 2, side / 2)
+            # The lines of a sure hand are sharp as they are; what an unsure one leaves soft needs all of it.
+            share = 1 - sure * (1 - regained)
             made.append(enlarged(made[-1], share) + tempered(more))  # (N, 3, 256, 256), then (N, 3, 512, 512)
         return [torch.tanh(m) for m in made]
 

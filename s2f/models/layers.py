@@ -95,7 +95,7 @@ def doubled(x: torch.Tensor) -> torch.Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def enlarged(x: torch.Tensor, regained: float = 1.0) -> torch.Tensor:
+def enlarged(x: torch.Tensor, regained: float | torch.Tensor = 1.0) -> torch.Tensor:
     """Doubled so that it averages back to what it was: a smooth enlargement alone loses the finest detail.
 
     With less than 1 of what was lost `regained` it averages back to something softer.
