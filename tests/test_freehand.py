@@ -269,6 +269,7 @@ def test_every_way_of_drawing_occurs() -> None:
         "open empty",
         "sign empty",
     } <= set(found["mouth"])
+    assert {"inner", "plain", "round", "none"} <= set(found["ears"])
     assert {"outline", "few", "many", "short", "curls", "scribble", "solid", "cross", "spiky", "bald"} <= set(
         found["hair"]
     )

@@ -250,8 +250,15 @@ def _open_mouth(hand: Hand, sitter: Sitter, gap: float, width: float, care: floa
 def ears(hand: Hand, sitter: Sitter) -> None:
     rng, lm = hand.rng, sitter.lm
     kind = choose(
-        rng, {"inner": 0.2 + 0.4 * hand.skill, "plain": 0.55, "none": 0.16 + 0.3 * (len(sitter.locks) > 1)}
+        rng,
+        {
+            "inner": 0.2 + 0.4 * hand.skill,
+            "plain": 0.55,
+            "round": 0.8 * max(0.0, hand.bad - 0.2),
+            "none": 0.16 + 0.3 * (len(sitter.locks) > 1),
+        },
     )
+    out, large = rng.uniform(0, 0.14) * sitter.unit, rng.uniform(0.8, 1.5)  # where ears are round
     sitter.drawn["ears"] = kind
     for k in (0, 1):
         hand.part = f"ear{k}"
@@ -259,6 +266,11 @@ def ears(hand: Hand, sitter: Sitter) -> None:
             continue
         ear = lm[EAR[k]]
         if any(covers(lock, ear[2:5].mean(0)) for lock in sitter.locks):
+            continue
+        if kind == "round":  # a ring, whole or open towards the face, and often too large and too far out
+            wide, tall = np.ptp(ear, 0) / 2 * large
+            ring = ellipse(ear.mean(0) + ((1 if k else -1) * out, 0), wide, tall, 10, 0.0 if k else np.pi)
+            hand.line(ring if rng.random() < 0.4 else np.roll(ring, 5, 0)[1:-1], closed=rng.random() < 0.4)
             continue
         hand.line(ear if hand.bad < 0.6 else ear[[0, 1, 3, 5, 6]])
         if kind == "inner":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .drawn_shapes import JAW, LIP_BOTTOM, LIP_TOP, Sitter, along, choose, joined, zigzag
+from .drawn_shapes import JAW, LIP_BOTTOM, LIP_TOP, Sitter, along, choose, ellipse, joined, zigzag
 from .drawn_sight import HAIRLINE
 from .hand import Hand
 
@@ -246,6 +246,9 @@ def _lock(hand: Hand, sitter: Sitter, lock: np.ndarray, kind: str, tone: float) 
     rng = hand.rng
     if len(lock) < 5:
         return
+    if rng.random() < 0.5 * hand.bad:  # an oval, as bunches are drawn
+        low, high = lock.min(0), lock.max(0)
+        lock = ellipse((low + high) / 2, *((high - low) / 2 * rng.uniform(0.8, 1.1, 2)), 12)
     if kind in ("solid", "scribble") and rng.random() < 0.8:
         if kind == "solid":
             hand.fill(lock, tone=tone)
