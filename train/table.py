@@ -7,7 +7,7 @@ One after the other, at 64² and at widths that one processor core can train (ou
 nothing smaller than 128²); DIR/NAME is a run, DIR/NAME.log what it said. Started again, it skips what is
 finished and goes on where the rest stopped; with more --images a finished run is gone on with. Every system
 sees equally many pictures, --images. So few call for many small steps: batches of 8 or 4, rates above the
-papers', and one step of a critic to one of its generator where the paper has five.
+papers', and two or three steps of a critic to one of its generator where the paper has five.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ SYSTEMS = (
     System("own-drawer", "drawer", OWN),
     System("own-editor", "editor", OWN),
     System("multilevel", "multilevel", f"{LEVELS} 16 32"),
-    System("ganimation", "ganimation", f"{STAR} --n_critic 1"),
-    System("stargan-wgan-gp", "stargan", f"--objective wgan-gp --n_critic 1 {STAR}"),
+    System("ganimation", "ganimation", f"{STAR} --n_critic 2"),
+    System("stargan-wgan-gp", "stargan", f"--objective wgan-gp --n_critic 3 {STAR}"),
     System(
         "deepfacedrawing",
         "deepfacedrawing",

@@ -13,8 +13,9 @@ Park, Kim & Ro, MMM 2019, doi 10.1007/978-3-030-05716-9_1; no arXiv number and n
 Open, and chosen here:
 - Layers: two-convolution residual blocks with group norm, skips from encoder to decoder, and the condition as
   scale and shift of every block of the decoder: an instance norm would take planes of a constant away again.
-- Each level's picture is the coarser one, enlarged, and what its own features add; so a level that has a
-  critic helps all that come after it. `levels` are those that have one: 32, 64 or both, as in the ablation.
+- A level shows the face at its size with what is to change in it: the coarser level's change, enlarged, and
+  what its own features add. So nothing has to be copied, and a level with a critic helps all that come after
+  it. `levels` are those that have one: 32, 64 or both, as in the ablation.
 - The full critic sees the source beside the picture, as in pix2pix; it and the variation critics are told
   what was asked, as planes; photo critics judge the picture alone. f has two layers.
 - For the head's pose the condition is yaw, pitch and roll, in units of the corpus' farthest, 12°.
@@ -36,6 +37,7 @@ from .stargan import check_square
 ASKED = {"classes": len(CLASSES), "pose": 3}
 BOTTOM = 8  # pixels of the coarsest level
 POSE_UNIT = 12.0  # degrees
+NEARLY = 0.99  # white and black stay within reach of tanh
 
 
 def _check(size: int, levels: list[int], asked: str, width: int) -> None:
@@ -74,7 +76,7 @@ class MultiLevel(nn.Module, HubMixin):
         self.merge = nn.ModuleList(nn.Conv2d(2 * w, w, 1) for w in widths[:-1])
         shown = (size, *levels)
         self.show = nn.ModuleDict(
-            {str(s): conv(w, 3) for s, w in zip(self.sides, widths, strict=True) if s in shown}
+            {str(s): conv(w, 3, std=1e-2) for s, w in zip(self.sides, widths, strict=True) if s in shown}
         )
 
     def forward(self, face: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
@@ -93,15 +95,17 @@ class MultiLevel(nn.Module, HubMixin):
             x = block(self.down[level - 1](x) if level else x)  # (N, w·min(2^level, 4), S/2^level, …)
             skips.append(x)
         made: list[torch.Tensor] = []
+        change = face.new_zeros(1, 3, BOTTOM, BOTTOM)
         for level in reversed(range(len(self.sides))):
             if level < len(self.sides) - 1:
                 x = self.merge[level](torch.cat([doubled(self.up[level](x)), skips[level]], 1))
             x = self.decoder[level](x, code)
-            side = str(self.sides[level])
-            if side in self.show:
-                own = self.show[side](functional.silu(x))  # (N, 3, side, side)
-                made.append(own + sized(made[-1], self.sides[level]) if made else own)
-        return [torch.tanh(picture) for picture in made]
+            side = self.sides[level]
+            if str(side) in self.show:
+                own = self.show[str(side)](functional.silu(x))  # (N, 3, side, side)
+                change = sized(change, side) + own
+                made.append(torch.tanh(torch.atanh(NEARLY * sized(face, side)) + change))
+        return made
 
 
 class LevelCritics(nn.Module, HubMixin):
