@@ -21,6 +21,8 @@ Our deviations, and what was open:
 - The person is kept by features of a network for faces (the paper: VGG-Face, whose terms forbid most uses);
   here by those of D_img, which the original code matches too, or of a network of our own: see
   train/exprgan.py.
+- The start is He's, and grey: with the usual one 1.9 % of a face's variation reaches z, and in the first stage
+  every answer becomes white, from where no gradient leads back.
 - Any face is brought to `size`, and the answer back.
 """
 
@@ -35,7 +37,7 @@ from torch.nn import functional
 from ..errors import ModelError
 from ..expression import CLASSES
 from ..hub import HubMixin
-from .layers import sized
+from .layers import awake, sized
 from .stargan import check_square
 
 BLOCKS, DEPTH = len(CLASSES) - 1, 5
@@ -74,17 +76,19 @@ class ExprGAN(nn.Module, HubMixin):
         widths = [w, 2 * w, 4 * w, 8 * w, 16 * w]
         layers: list[nn.Module] = []
         for inputs, outputs in zip([3, *widths], widths, strict=False):
-            layers += [nn.Conv2d(inputs, outputs, 5, stride=2, padding=2), nn.ReLU()]
+            layers += [awake(nn.Conv2d(inputs, outputs, 5, stride=2, padding=2), 0.0), nn.ReLU()]
         self.encoder = nn.Sequential(
             *layers, nn.Flatten(), nn.Linear(widths[-1] * self.side**2, latent), nn.Tanh()
         )
         code, narrowing = BLOCKS * DEPTH, [16 * w, 8 * w, 4 * w, 2 * w, w, w // 2]
         self.start = nn.Linear(latent + code, narrowing[0] * self.side**2)
         self.up = nn.ModuleList(
-            nn.Conv2d(a + code, b, 5, padding=2) for a, b in zip(narrowing, narrowing[1:], strict=False)
+            awake(nn.Conv2d(a + code, b, 5, padding=2), 0.0)
+            for a, b in zip(narrowing, narrowing[1:], strict=False)
         )
-        self.last = nn.Conv2d(narrowing[-1] + code, w // 4, 5, padding=2)
+        self.last = awake(nn.Conv2d(narrowing[-1] + code, w // 4, 5, padding=2), 0.0)
         self.show = nn.Conv2d(w // 4 + code, 3, 5, padding=2)
+        nn.init.normal_(self.show.weight, std=1e-2)  # grey at first: white and black would stay so
 
     def forward(self, face: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         check_square(face)
