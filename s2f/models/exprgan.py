@@ -21,8 +21,8 @@ Our deviations, and what was open:
 - The person is kept by features of a network for faces (the paper: VGG-Face, whose terms forbid most uses);
   here by those of D_img, which the original code matches too, or of a network of our own: see
   train/exprgan.py.
-- The start is He's, and grey: with the usual one 1.9 % of a face's variation reaches z, and in the first stage
-  every answer becomes white, from where no gradient leads back.
+- The start is He's, and grey: with the usual one signals reach z at a fiftieth of their strength, and in the
+  first stage all answers become white, from where no gradient leads back.
 - Any face is brought to `size`, and the answer back.
 """
 
