@@ -247,8 +247,8 @@ def _lock(hand: Hand, sitter: Sitter, lock: np.ndarray, kind: str, tone: float) 
     if len(lock) < 5:
         return
     if rng.random() < 0.5 * hand.bad:  # an oval, as bunches are drawn
-        low, high = lock.min(0), lock.max(0)
-        lock = ellipse((low + high) / 2, *((high - low) / 2 * rng.uniform(0.8, 1.1, 2)), 12)
+        wide, tall = np.ptp(lock, 0) / 2 * rng.uniform(0.8, 1.1, 2)
+        lock = ellipse((lock.min(0) + lock.max(0)) / 2, wide, tall, 12)
     if kind in ("solid", "scribble") and rng.random() < 0.8:
         if kind == "solid":
             hand.fill(lock, tone=tone)
