@@ -139,6 +139,7 @@ def test_restoring_is_blended_back_and_says_how_far_the_face_moved(client: Clien
     assert stayed == {"skin": 0, "hair": 0, "eyes": 0, "identity": pytest.approx(1, abs=1e-4)}
     halfway, half = client.predict(handle_file(grainy), strength=0.5, keep_colour=False, api_name="/restore")
     assert 0 < half["skin"] < moved["skin"]
+    assert moved["identity"] <= half["identity"] <= 1
     assert 0 < change(grainy, halfway) < change(grainy, made)
     with pytest.raises(AppError, match="1"):
         client.predict(handle_file(grainy), strength=2.0, api_name="/restore")

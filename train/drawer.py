@@ -66,7 +66,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--regained",
         type=float,
         nargs="+",
-        help="with --init: of what a smooth enlargement loses, how much each level gets back",
+        help="with --init: of what a smooth enlargement loses, how much each level gets back for the surest hand",
     )
     p.add_argument("--freehand", type=float, default=0.6, help="share of drawings by hand")
     p.set_defaults(resolution=256, train_batch_size=8, max_train_steps=6000, ema_decay=0.998)

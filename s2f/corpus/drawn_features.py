@@ -270,7 +270,8 @@ def ears(hand: Hand, sitter: Sitter) -> None:
         if kind == "round":  # a ring, whole or open towards the face, and often too large and too far out
             wide, tall = np.ptp(ear, 0) / 2 * large
             ring = ellipse(ear.mean(0) + ((1 if k else -1) * out, 0), wide, tall, 10, 0.0 if k else np.pi)
-            hand.line(ring if rng.random() < 0.4 else np.roll(ring, 5, 0)[1:-1], closed=rng.random() < 0.4)
+            whole = rng.random() < 0.4
+            hand.line(ring if whole else np.roll(ring, 5, 0)[1:-1], closed=whole)
             continue
         hand.line(ear if hand.bad < 0.6 else ear[[0, 1, 3, 5, 6]])
         if kind == "inner":

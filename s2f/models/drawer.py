@@ -79,7 +79,7 @@ class Drawer(nn.Module, HubMixin):
         parts: int = 6,
         aspects: int = 7,
         bank: int = 512,
-        regained: list[float] = [1.0, 1.0],  # noqa: B006  # by each level where the hand is trusted
+        regained: list[float] = [1.0, 1.0],  # noqa: B006  # by each level, for the surest hand; others regain more
     ) -> None:
         super().__init__()
         sizes = [2 * GRID * 2**n for n in range(len(detail) + 1)]
