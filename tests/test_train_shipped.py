@@ -69,6 +69,18 @@ def test_the_finest_level_alone(mini_corpus: Path, tmp_path: Path) -> None:
         run("drawer", mini_corpus, tmp_path / "none", 1, "--finest_only")
 
 
+def test_a_new_critic_learns_alone_first(mini_corpus: Path, tmp_path: Path) -> None:
+    run("drawer", mini_corpus, tmp_path / "first", 1)
+    on = ("--init", str(tmp_path / "first"), "--critic_from", "0", "--critic_ahead", "2")
+    for name, steps, rate in (("waits", 2, "1e-3"), ("goes", 3, "1e-3"), ("other", 3, "1e-2")):
+        run("drawer", mini_corpus, tmp_path / name, steps, *on, "--critic_learning_rate", rate)
+    names = ("first", "waits", "goes", "other")
+    first, waits, goes, other = (Drawer.from_pretrained(tmp_path / name).body.state_dict() for name in names)
+    assert all(torch.equal(first[name], waits[name]) for name in first)  # it learned, the drawer did not
+    assert any(not torch.equal(first[name], goes[name]) for name in first)
+    assert any(not torch.equal(goes[name], other[name]) for name in goes)  # and what it learned is heard
+
+
 def test_a_corpus_in_memory(mini_corpus: Path) -> None:
     faces = read(str(mini_corpus), "train", 96)
     count = len(faces)

@@ -56,6 +56,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--critic_from", type=float, default=0.15, help="share of the steps before the critic joins"
     )
     p.add_argument("--critic_learning_rate", type=float, default=5e-4)
+    p.add_argument(
+        "--critic_ahead",
+        type=int,
+        default=0,
+        help="with --init: steps that a new critic learns alone once it has joined",
+    )
     p.add_argument("--reader", default=str(BUNDLED / "reader"), help="who checks what the face shows")
     p.add_argument(
         "--finest_only",
@@ -66,7 +72,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--regained",
         type=float,
         nargs="+",
-        help="with --init: of what a smooth enlargement loses, how much each level gets back for the surest hand",
+        help="with --init: how much each level gets back of what enlarging loses, for the surest hand",
     )
     p.add_argument("--freehand", type=float, default=0.6, help="share of drawings by hand")
     p.set_defaults(resolution=256, train_batch_size=8, max_train_steps=6000, ema_decay=0.998)
@@ -171,7 +177,7 @@ def read_alike(reader: Reader, made: torch.Tensor, true: torch.Tensor) -> torch.
         wanted = reader.read(true)
     got = reader.read(made)
     units = (got.units.sigmoid() - wanted.units.sigmoid()).abs().mean()
-    return 8 * units + 20 * (got.places - wanted.places).abs().mean()
+    return 12 * units + 20 * (got.places - wanted.places).abs().mean()
 
 
 @torch.no_grad()
@@ -256,7 +262,7 @@ def main(argv: list[str] | None = None) -> None:
     optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.7, 0.99))
     critic_optimizer = torch.optim.Adam(judge.parameters(), args.critic_learning_rate, betas=(0.0, 0.99))
     critic_step = round(args.critic_from * args.max_train_steps)
-    schedule = warm_cosine(optimizer, args.max_train_steps)
+    schedule = warm_cosine(optimizer, args.max_train_steps - args.critic_ahead)
     critic_schedule = warm_cosine(critic_optimizer, args.max_train_steps - critic_step)
     model, critic, optimizer, critic_optimizer = accelerator.prepare(
         Levels(plain, args.resolution), judge, optimizer, critic_optimizer
@@ -273,10 +279,12 @@ def main(argv: list[str] | None = None) -> None:
         chance = torch.Generator().manual_seed(args.seed * 7_368_787 + step)  # the step decides what is seen
         batch = lesson(data, chosen, args, chance)
         batch = {k: v[mine].to(accelerator.device) for k, v in batch.items()}
-        with accelerator.autocast():
+        ahead = critic_step < step <= critic_step + args.critic_ahead
+        with accelerator.autocast(), torch.set_grad_enabled(not ahead):
             made = model(batch["page"], batch["look"], batch["trust"], batch["moved"])
-            l1, bands, structure = pixels([m.float() for m in made], batch)
-            shown = read_alike(reader, made[-1], batch["true"])
+        made = [m.float() for m in made]  # half a precision is too rough for variances and places
+        l1, bands, structure = pixels(made, batch)
+        shown = read_alike(reader, made[-1], batch["true"])
         loss = 6 * l1 + 6 * bands + 2 * structure + shown
         said = {"l1": l1, "bands": bands, "structure": structure, "read": shown}
 
@@ -295,6 +303,8 @@ def main(argv: list[str] | None = None) -> None:
             accelerator.backward(loss_d)
             critic_optimizer.step()
             critic_schedule.step()
+            said["critic"] = loss_d
+        if step > critic_step and not ahead:
             judge.requires_grad_(False)  # it only points the way now
             with accelerator.autocast():
                 fake_logits, fake_features = judge(eased(fake, batch), batch["places"])
@@ -302,14 +312,15 @@ def main(argv: list[str] | None = None) -> None:
             fooled = torch.stack([losses.log_generator(f.float()) for f in fake_logits]).mean()
             matched = losses.feature_matching(real_features, fake_features, relative=True)
             loss = loss + fooled + matched
-            said |= {"critic": loss_d, "fooled": fooled, "features": matched}
+            said |= {"fooled": fooled, "features": matched}
 
-        optimizer.zero_grad()
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        update_average(average, plain, min(args.ema_decay, step / (step + 10)))
+        if not ahead:
+            optimizer.zero_grad()
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(model.parameters(), 5.0)
+            optimizer.step()
+            schedule.step()
+            update_average(average, plain, min(args.ema_decay, step / (step + 10)))
         last = step == args.max_train_steps
         if values := report(accelerator, step, said, last) or values:
             bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()})

@@ -48,8 +48,8 @@ SYSTEMS = (
     System("own-drawer", "drawer", OWN),
     System("own-editor", "editor", OWN),
     System("multilevel", "multilevel", f"{LEVELS} 16 32"),
-    System("ganimation", "ganimation", f"{STAR} --n_critic 2"),
-    System("stargan-wgan-gp", "stargan", f"--objective wgan-gp --n_critic 3 {STAR}"),
+    System("ganimation", "ganimation", f"{STAR} --n_critic 2 --train_batch_size 4"),
+    System("stargan-wgan-gp", "stargan", f"--objective wgan-gp --n_critic 3 {STAR} --train_batch_size 4"),
     System(
         "deepfacedrawing",
         "deepfacedrawing",
@@ -75,6 +75,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--output_dir", type=Path, required=True)
     p.add_argument("--images", type=int, default=16_000, help="that every system sees")
     p.add_argument("--only", nargs="+", choices=[s.name for s in SYSTEMS], help="train these, in this order")
+    p.add_argument("--mixed_precision", choices=["no", "fp16", "bf16"], default="no", help="of every run")
     p.add_argument("--seed", type=int, default=0)
     return p.parse_args(argv)
 
@@ -90,6 +91,7 @@ def command(system: System, args: argparse.Namespace) -> tuple[list[str], int]:
     words = [
         *("--corpus", args.corpus, "--output_dir", str(args.output_dir / system.name)),
         *("--resolution", "64", "--train_batch_size", "8", "--seed", str(args.seed)),
+        *("--mixed_precision", args.mixed_precision),
         *("--resume_from_checkpoint", "latest"),
         *system.flags.split(),
     ]
