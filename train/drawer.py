@@ -43,6 +43,7 @@ from s2f.training import (
 USUAL = 0.95  # of the looks: from these is taken what a visitor leaves open
 HELD = 10.0  # back, of what tells a hand's skill, against chance
 LEVELS = (128, 256, 512)  # what the drawer makes, one from the other
+DRAWN = 256  # pixels of a drawing that the coarsest level sees already
 CALM, CALM_EVERY = 0.005, 8  # weight of the slope of the critic, and how often it is measured
 
 
@@ -141,7 +142,8 @@ def lesson(
     moved = (chance(2) * true.shape[-1]).long()
     return {
         "page": page,
-        "true": true,
+        "lines": functional.adaptive_avg_pool2d(page, args.resolution),
+        "true": functional.adaptive_avg_pool2d(true, args.resolution),
         "look": look,
         "trust": trust,
         "weight": weight,
@@ -191,13 +193,8 @@ def sheet(model: Drawer, faces: Faces, resolution: int, device: torch.device) ->
         known = model.levels(page, faces.look[n : n + 1].to(device), trust, resolution)[-1]
         chance = model.complete(None, 1, [torch.Generator().manual_seed(n)])
         free = model.levels(page, chance, trust, resolution)[-1]
-        rows += [
-            page.expand(-1, 3, -1, -1)[0].cpu(),
-            to_float(faces.picture[n]),
-            known[0].cpu(),
-            free[0].cpu(),
-        ]
-    return [row.cpu() for row in rows]
+        rows += [page.expand(-1, 3, -1, -1)[0], to_float(faces.picture[n]), known[0], free[0]]
+    return [functional.adaptive_avg_pool2d(row.cpu(), resolution) for row in rows]
 
 
 @torch.no_grad()
@@ -237,9 +234,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     # below its full size the drawer's finest levels rest
     accelerator = begin(args, "drawer", DistributedDataParallelKwargs(find_unused_parameters=True))
-    data = read(args.corpus, "train", args.resolution, limit=args.train_samples)
-    data = data.invented()
-    looked_at = read(args.corpus, "validation", args.resolution)
+    side = max(args.resolution, DRAWN)
+    data = read(args.corpus, "train", side, limit=args.train_samples).invented()
+    looked_at = read(args.corpus, "validation", side)
     looked_at = looked_at.where(torch.linspace(0, len(looked_at) - 1, 12).long())
 
     plain = taken_up(args.init, args.regained) if args.init else Drawer(args.size, args.widths)
@@ -290,8 +287,8 @@ def main(argv: list[str] | None = None) -> None:
 
         if step > critic_step:
             calm = step % CALM_EVERY == 0
-            told = torch.cat([batch["true"], batch["page"]], 1).requires_grad_(calm)
-            fake = torch.cat([made[-1], batch["page"]], 1)
+            told = torch.cat([batch["true"], batch["lines"]], 1).requires_grad_(calm)
+            fake = torch.cat([made[-1], batch["lines"]], 1)
             with accelerator.autocast():
                 real_logits, real_features = critic(told, batch["places"])
                 fake_logits, _ = critic(fake.detach(), batch["places"])
