@@ -53,6 +53,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.set_defaults(learning_rate=2e-4, train_batch_size=64)
     p.add_argument("--width", type=int, default=64)
     p.add_argument("--latent", type=int, default=50)
+    p.add_argument("--code_weight", type=float, default=LAMBDA_Q, help="of what Q reads of a face")
     p.add_argument("--encode_from", type=float, default=0.2, help="share of steps before stage 2")
     p.add_argument("--critic_from", type=float, default=0.6, help="share of steps before stage 3")
     p.add_argument(
@@ -162,7 +163,7 @@ def main(argv: list[str] | None = None) -> None:
             one.requires_grad_(True)
         fooled, z_fooled = losses.log_generator(fake_logit), losses.log_generator(z_logit)
         codes = BLOCKS * functional.mse_loss(read_code, code)
-        loss = LAMBDA_Q * codes + (LAMBDA_IMG if encode else 1.0) * adversarial * fooled
+        loss = args.code_weight * codes + (LAMBDA_IMG if encode else 1.0) * adversarial * fooled
         said = {"critic": loss_d, "read": loss_q, "fooled": fooled, "codes": codes}
         if encode:
             l1 = functional.l1_loss(made, face)

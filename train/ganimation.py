@@ -39,7 +39,7 @@ from s2f.training import (
     update_average,
 )
 
-LAMBDA_COND, LAMBDA_REC, LAMBDA_GP = 4000.0, 10.0, 10.0  # the first is shared out over the batch
+LAMBDA_COND, LAMBDA_REC, LAMBDA_GP = 160.0, 10.0, 10.0  # the first: 4000 over the paper's batch of 25
 LAMBDA_MASK, LAMBDA_TV = 0.1, 1e-5
 NOISE = 0.1
 
@@ -123,7 +123,7 @@ def main(argv: list[str] | None = None) -> None:
     critic, critic_optimizer = accelerator.prepare(judge, critic_optimizer)
     clock = Clock()
     accelerator.register_for_checkpointing(average, schedule, critic_schedule, clock)
-    lambda_cond, lambda_tv = LAMBDA_COND / args.train_batch_size, LAMBDA_TV * args.resolution**2
+    lambda_tv = LAMBDA_TV * args.resolution**2
 
     start = resume(accelerator, args)
     mine = slice(accelerator.process_index, None, accelerator.num_processes)
@@ -143,7 +143,7 @@ def main(argv: list[str] | None = None) -> None:
         slope = losses.gradient_penalty(lambda x: critic(x)[0], face, fake, batch["mix"])
         units = functional.mse_loss(real_units, own)
         loss_d = losses.wasserstein_critic(real_source, fake_source)
-        loss_d = loss_d + LAMBDA_GP * slope + lambda_cond * units
+        loss_d = loss_d + LAMBDA_GP * slope + LAMBDA_COND * units
         critic_optimizer.zero_grad()
         accelerator.backward(loss_d)
         critic_optimizer.step()
@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> None:
             masks = [made.attention, back.attention]
             kept = torch.stack([mask.mean() for mask in masks]).sum()
             rough = torch.stack([losses.total_variation(mask) for mask in masks]).sum()
-            loss = fooled + lambda_cond * units + LAMBDA_REC * cycle + LAMBDA_MASK * kept + lambda_tv * rough
+            loss = fooled + LAMBDA_COND * units + LAMBDA_REC * cycle + LAMBDA_MASK * kept + lambda_tv * rough
             optimizer.zero_grad()
             accelerator.backward(loss)
             optimizer.step()
