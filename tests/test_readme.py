@@ -45,6 +45,11 @@ FIGURES = (
     ("told from all others after an edit", "editor", "figures/all/identity rank 1", "≥ 99 %"),
     ("backdrop changed, levels of 255", "editor", "figures/all/backdrop change, levels of 255", "≤ 2"),
 )
+# What it tells of docs/systems.md: the heading there, and the columns.
+SIDE_BY_SIDE = {
+    "Sketch → face": ["million", "SSIM", "sharpness", "Fréchet", "identity", "expression error"],
+    "Face → expression": ["million", "Fréchet", "identity", "rank 1", "backdrop", "as asked"],
+}
 
 
 def front_matter() -> dict[str, str]:
@@ -173,3 +178,21 @@ def reached() -> str:
 
 def test_the_figures_are_those_beside_the_weights() -> None:
     assert reached() in TEXT, "paste this into the README:\n" + reached()
+
+
+def side_by_side(title: str, columns: list[str]) -> str:
+    """Some columns of a table of docs/systems.md, a line for each system."""
+    page = (ROOT / "docs" / "systems.md").read_text("utf-8")
+    block = page.split(f"## {title}\n")[1].split("\n## ")[0]
+    cells = [[c.strip() for c in line.split("|")[1:-1]] for line in block.splitlines() if line[:1] == "|"]
+    head, body = cells[0], [row for row in cells[2:] if row[0].startswith("**")]
+    at = [0, *(head.index(name) for name in columns)]
+    rows = [[title, *columns], ["---", *["---:"] * len(columns)], *([row[n] for n in at] for row in body)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+@pytest.mark.parametrize("title", SIDE_BY_SIDE)
+def test_the_systems_stand_side_by_side_as_they_do_in_full(title: str) -> None:
+    table = side_by_side(title, SIDE_BY_SIDE[title])
+    assert table.count("\n") > 5
+    assert table in TEXT, "paste this into the README:\n" + table

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 
 from s2f.batches import ASPECTS, MIRRORED, face_weight, framed, nudged, read
@@ -79,6 +80,19 @@ def test_a_new_critic_learns_alone_first(mini_corpus: Path, tmp_path: Path) -> N
     assert all(torch.equal(first[name], waits[name]) for name in first)  # it learned, the drawer did not
     assert any(not torch.equal(first[name], goes[name]) for name in first)
     assert any(not torch.equal(goes[name], other[name]) for name in goes)  # and what it learned is heard
+
+
+@pytest.mark.parametrize(("name", "kind"), [("drawer", Drawer), ("editor", Editor)])
+def test_half_a_precision_trains(name: str, kind: type, mini_corpus: Path, tmp_path: Path) -> None:
+    AcceleratorState._reset_state(reset_partial_state=True)  # a process keeps to one precision
+    run(name, mini_corpus, tmp_path / "half", 2, "--mixed_precision", "bf16", "--critic_from", 0)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    run(name, mini_corpus, tmp_path / "whole", 2, "--critic_from", 0)
+    half, whole = (kind.from_pretrained(tmp_path / which).body.state_dict() for which in ("half", "whole"))
+    assert any(not torch.equal(half[key], whole[key]) for key in half)
+    for key, value in half.items():
+        assert value.dtype == torch.float32
+        assert torch.allclose(value, whole[key], atol=0.02), key
 
 
 def test_a_corpus_in_memory(mini_corpus: Path) -> None:

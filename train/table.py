@@ -57,7 +57,11 @@ SYSTEMS = (
     ),
     System("diffusion", "diffusion", "--widths 32 48 64 --layers 1 --learning_rate 5e-4"),
     System("double-encoder", "double_encoder", "--width 16 --critic_width 16"),
-    System("exprgan", "exprgan", "--width 32 --encode_from 0.01 --code_weight 0.05 --learning_rate 4e-4"),
+    System(
+        "exprgan",
+        "exprgan",
+        "--width 32 --encode_from 0.01 --code_weight 0.05 --learning_rate 4e-4",
+    ),
     System("stargan-extended", "stargan_extended", f"--objective log {STAR}"),
     System(
         "stargan-48",

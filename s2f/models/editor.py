@@ -112,7 +112,7 @@ class Editor(nn.Module, HubMixin):
         paint = functional.pixel_shuffle(self.first(x), 2)  # (N, 4, 128, 128)
         seen = functional.pixel_unshuffle(sized(warped, 4 * GRID), 2)
         _, more = self.detail(x, seen, asked)
-        paint = doubled(paint) + more  # (N, 4, 256, 256)
+        paint = (doubled(paint) + more).to(warped)  # (N, 4, 256, 256)
         colour, attention = torch.tanh(paint[:, :3]), torch.sigmoid(paint[:, 3:] - 2)
         if warped.shape[-1] != paint.shape[-1]:
             side = (warped.shape[-1], warped.shape[-1])
