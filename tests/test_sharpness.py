@@ -92,15 +92,17 @@ def test_the_finest_band_is_shown_again_amplified() -> None:
 
 def test_a_critic_learns_to_tell_sharp_from_soft_in_a_few_steps() -> None:
     torch.manual_seed(0)
-    critic, places = Critic(channels=3, width=8), torch.zeros(8, 3, 2)
+    critic, places = Critic(channels=3, width=8).double(), torch.zeros(8, 3, 2).double()
     optimizer = torch.optim.Adam(critic.parameters(), 2e-3, betas=(0.0, 0.99))
 
     def pair(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         shading = functional.interpolate(noise(8, 3, 8, 8, seed=seed), size=64, mode="bicubic")
         sharp = shading + 0.05 * noise(8, 3, 64, 64, seed=seed + 1000)
-        return sharp, shading + 0.05 * functional.avg_pool2d(noise(8, 3, 64, 64, seed=seed + 2000), 3, 1, 1)
+        soft = shading + 0.05 * functional.avg_pool2d(noise(8, 3, 64, 64, seed=seed + 2000), 3, 1, 1)
+        return sharp.double(), soft.double()
 
-    for step in range(25):
+    for step in range(40):
+        optimizer.param_groups[0]["lr"] = 2e-3 * (1 - step / 40)  # at an even rate the last step decides
         sharp, soft = pair(step)
         real, fake = critic(sharp.requires_grad_(), places)[0], critic(soft, places)[0]
         loss = torch.stack([losses.log_critic(r, f) for r, f in zip(real, fake, strict=True)]).mean()
@@ -110,7 +112,7 @@ def test_a_critic_learns_to_tell_sharp_from_soft_in_a_few_steps() -> None:
         optimizer.step()
     with torch.no_grad():
         sharp, soft = pair(500)
-        assert (critic(sharp, places)[0][0] > critic(soft, places)[0][0]).float().mean() > 0.95
+        assert (critic(sharp, places)[0][0] > critic(soft, places)[0][0]).float().mean() > 0.98
 
 
 def test_the_slope_is_that_of_the_answers() -> None:
