@@ -179,7 +179,7 @@ def read_alike(reader: Reader, made: torch.Tensor, true: torch.Tensor) -> torch.
         wanted = reader.read(true)
     got = reader.read(made)
     units = (got.units.sigmoid() - wanted.units.sigmoid()).abs().mean()
-    return 12 * units + 20 * (got.places - wanted.places).abs().mean()
+    return 8 * units + 20 * (got.places - wanted.places).abs().mean()
 
 
 @torch.no_grad()
