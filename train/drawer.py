@@ -83,6 +83,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         p.error(
             f"argument --resolution: got {args.resolution}, expected one of {LEVELS} up to --size; choose one"
         )
+    if args.critic_ahead < 0:
+        p.error(f"argument --critic_ahead: got {args.critic_ahead}, expected 0 or more steps; correct it")
     if args.finest_only and (args.init is None or args.resolution == LEVELS[0]):
         p.error(
             "argument --finest_only: got no --init, or the coarsest level, expected a trained drawer; name it"
@@ -280,15 +282,12 @@ def main(argv: list[str] | None = None) -> None:
         with accelerator.autocast(), torch.set_grad_enabled(not ahead):
             made = model(batch["page"], batch["look"], batch["trust"], batch["moved"])
         made = [m.float() for m in made]  # half a precision is too rough for variances and places
-        l1, bands, structure = pixels(made, batch)
-        shown = read_alike(reader, made[-1], batch["true"])
-        loss = 6 * l1 + 6 * bands + 2 * structure + shown
-        said = {"l1": l1, "bands": bands, "structure": structure, "read": shown}
+        fake = torch.cat([made[-1], batch["lines"]], 1)
+        said: dict[str, torch.Tensor] = {}
 
         if step > critic_step:
             calm = step % CALM_EVERY == 0
             told = torch.cat([batch["true"], batch["lines"]], 1).requires_grad_(calm)
-            fake = torch.cat([made[-1], batch["lines"]], 1)
             with accelerator.autocast():
                 real_logits, real_features = critic(told, batch["places"])
                 fake_logits, _ = critic(fake.detach(), batch["places"])
@@ -301,17 +300,21 @@ def main(argv: list[str] | None = None) -> None:
             critic_optimizer.step()
             critic_schedule.step()
             said["critic"] = loss_d
-        if step > critic_step and not ahead:
-            judge.requires_grad_(False)  # it only points the way now
-            with accelerator.autocast():
-                fake_logits, fake_features = judge(eased(fake, batch), batch["places"])
-            judge.requires_grad_(True)
-            fooled = torch.stack([losses.log_generator(f.float()) for f in fake_logits]).mean()
-            matched = losses.feature_matching(real_features, fake_features, relative=True)
-            loss = loss + fooled + matched
-            said |= {"fooled": fooled, "features": matched}
 
         if not ahead:
+            l1, bands, structure = pixels(made, batch)
+            shown = read_alike(reader, made[-1], batch["true"])
+            loss = 6 * l1 + 6 * bands + 2 * structure + shown
+            said |= {"l1": l1, "bands": bands, "structure": structure, "read": shown}
+            if step > critic_step:
+                judge.requires_grad_(False)  # it only points the way now
+                with accelerator.autocast():
+                    fake_logits, fake_features = judge(eased(fake, batch), batch["places"])
+                judge.requires_grad_(True)
+                fooled = torch.stack([losses.log_generator(f.float()) for f in fake_logits]).mean()
+                matched = losses.feature_matching(real_features, fake_features, relative=True)
+                loss = loss + fooled + matched
+                said |= {"fooled": fooled, "features": matched}
             optimizer.zero_grad()
             accelerator.backward(loss)
             accelerator.clip_grad_norm_(model.parameters(), 5.0)
