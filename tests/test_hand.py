@@ -49,3 +49,30 @@ def test_hatching_stays_inside() -> None:
         along = lines[0][1] - lines[0][0]
         assert np.abs(along @ (-np.sin(angle), np.cos(angle))) < 1e-6
     assert len(zigzag(square, 0.0, 500.0, np.random.default_rng(0))) <= 1
+
+
+def test_clean_lines_and_right_proportions_are_two_skills() -> None:
+    rng = np.random.default_rng(3)
+    hands = [Hand.of(rng, float(rng.beta(2.0, 1.4))) for _ in range(400)]
+    bad, shaky = np.array([(hand.bad, hand.shaky) for hand in hands]).T
+    assert 0.2 < np.corrcoef(bad, shaky)[0, 1] < 0.9
+    naive = bad > 0.6
+    assert (shaky[naive] < 0.25).mean() > 0.1
+    assert (shaky[~naive] > bad[~naive] + 0.15).mean() > 0.1
+    assert (shaky <= bad + 0.4).all()
+
+
+def test_a_sure_hand_follows_its_line_whatever_it_knows_of_faces() -> None:
+    t = np.linspace(0, 2 * np.pi, 40)
+    circle = np.stack([256 + 120 * np.cos(t), 256 + 120 * np.sin(t)], 1)
+    off = {}
+    for shaky in (0.0, 1.0):
+        apart = []
+        for seed in range(12):
+            hand = Hand(np.random.default_rng(seed), 0.2, Tool("pen", 3), shaky)
+            hand.line(circle)
+            _, strokes = hand.page(512, np.eye(2, 3))
+            apart += [np.abs(np.hypot(*(line - 255.5).T) - 120).mean() for _, line in strokes]
+        off[shaky] = np.mean(apart)
+    assert off[0.0] < 1.5
+    assert off[1.0] > 2 * off[0.0]

@@ -3,7 +3,8 @@
     accelerate launch train/drawer.py --corpus corpus --output_dir runs/drawer --max_train_steps 6000
 
 First what the pixels are (L1 over a Laplacian pyramid at every size), then, from --critic_from on, a critic
-that asks for what is sharp. Invented people of the training split only; --init takes up a trained drawer.
+that asks for what is sharp. Invented people of the training split only; --init takes up a trained drawer, and
+its critic where it brings one that looked at pictures of the same --resolution.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
+from pathlib import Path
 
 import torch
 from accelerate import DistributedDataParallelKwargs
@@ -61,7 +63,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--critic_ahead",
         type=int,
         default=0,
-        help="with --init: steps that a new critic learns alone once it has joined",
+        help="with an --init that brings no critic: steps that a new one learns alone once it has joined",
     )
     p.add_argument("--reader", default=str(BUNDLED / "reader"), help="who checks what the face shows")
     p.add_argument(
@@ -232,6 +234,11 @@ def taken_up(init: str, regained: list[float] | None) -> Drawer:
     return drawer
 
 
+def critic_of(folder: str | Path, resolution: int) -> Path:
+    """Where a run keeps its critic."""
+    return Path(folder) / f"critic-{resolution}"
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     # below its full size the drawer's finest levels rest
@@ -255,7 +262,10 @@ def main(argv: list[str] | None = None) -> None:
         usual = usual_looks(whole)
         plain.bank.copy_(usual[torch.linspace(0, len(usual) - 1, len(plain.bank)).long()])
     reader = Reader.from_pretrained(args.reader).eval().requires_grad_(False).to(accelerator.device)
-    judge = Critic(channels=4, width=args.critic_width)
+    if args.init and (grown := critic_of(args.init, args.resolution)).is_dir():
+        judge = Critic.from_pretrained(grown)
+    else:
+        judge = Critic(channels=4, width=args.critic_width)
     plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(accelerator.device)
     optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.7, 0.99))
@@ -334,6 +344,8 @@ def main(argv: list[str] | None = None) -> None:
     bar.close()
     if not args.finest_only:
         fit_hand(average, data, accelerator.device)
+    if accelerator.is_main_process:
+        judge.save_pretrained(critic_of(args.output_dir, args.resolution), dtype=torch.float16)
     finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 

@@ -33,6 +33,7 @@ _USUAL = {"eye": 0.43, "nose": 0.57, "mouth": 0.8, "jaw": 1.3}
 _USUAL_SLOPE, _USUAL_BEND = -0.064, -0.03  # of brows and mouths at rest
 
 
+_MOST = 0.14  # eye distances that a height is off, so that a mouth stays below its nose
 _SIGN = 0.6  # how often those who cannot draw make a sign of a face, for each part of skill below 0.6
 _Act = Callable[[Hand, Sitter], None]
 _ACTS: tuple[_Act, ...] = (
@@ -165,6 +166,7 @@ def _pose(view: View, sight: Sight, hand: Hand) -> Sitter:
     """The face as this hand means to draw it."""
     rng, bad = hand.rng, hand.bad
     lm = _to_page(view.landmarks, view.size)
+    pupils = lm[:2].copy()
     unit = max(float(np.hypot(*(lm[0] - lm[1]))), 8.0)
     rest = None if view.rest is None else _to_page(view.rest, view.size)
     rest_bend = _USUAL_BEND if rest is None else _bend(rest)
@@ -179,7 +181,9 @@ def _pose(view: View, sight: Sight, hand: Hand) -> Sitter:
     _caricature(lm, unit, hand)
     _misplace(lm, unit, hand)
     _round_jaw(lm, hand)
-    warp = _distortion(lm, unit, hand)
+    distort = _distortion(lm, unit, hand)
+    back = _onto(distort(lm)[:2], pupils)
+    warp = lambda points: back(distort(points))  # noqa: E731
     return Sitter(
         lm=warp(lm),
         unit=unit,
@@ -291,11 +295,11 @@ def _distortion(lm: np.ndarray, unit: float, hand: Hand) -> Callable[[np.ndarray
     rng, bad = hand.rng, hand.bad
     heights = np.array([lm[i, 1].mean() for i in ([139], [75, 78], [0, 1], [55], [96, 101], [129])])
     level = np.maximum.accumulate(heights + np.arange(6) * 1e-3)
-    spread = unit * (0.008 + 0.035 * bad + 0.035 * bad**3)
-    fault = rng.normal(0, spread, 6) * (0.7, 0.8, 1, 1, 1, 1)
+    spread = unit * (0.008 + 0.05 * bad + 0.05 * bad**3)
+    fault = np.clip(rng.normal(0, spread, 6), -_MOST * unit, _MOST * unit) * (0.7, 0.8, 1, 1, 1, 1)
     fault[1:3] -= unit * 0.12 * bad * rng.random()  # eyes too high, the forehead too low
     fault[1] = 0.4 * fault[1] + 0.6 * fault[2]
-    wide, lean = rng.normal(1, 0.01 + 0.045 * bad), rng.normal(0, 0.006 + 0.03 * bad)
+    wide, lean = rng.normal(1, 0.01 + 0.08 * bad), rng.normal(0, 0.006 + 0.03 * bad)
     centre = lm[[18, 27, 129]].mean(0)
 
     def warp(points: np.ndarray) -> np.ndarray:
@@ -305,6 +309,21 @@ def _distortion(lm: np.ndarray, unit: float, hand: Hand) -> Callable[[np.ndarray
         return out
 
     return warp
+
+
+def _onto(drawn: np.ndarray, true: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The map that lays the drawn pupils over the true ones: drawings are framed by their pupils, so that of
+    eyes too far apart only a face too small is seen."""
+    (a, b), (c, d) = drawn @ (1, 1j), true @ (1, 1j)
+    if abs(b - a) < 1e-3 or abs(d - c) < 1e-3:
+        return lambda points: points
+    turn = (d - c) / (b - a)
+
+    def back(points: np.ndarray) -> np.ndarray:
+        z = (points @ (1, 1j) - a) * turn + c
+        return np.stack([z.real, z.imag], -1)
+
+    return back
 
 
 def _leave_out(hand: Hand) -> str:

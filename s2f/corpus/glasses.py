@@ -1,4 +1,4 @@
-"""Glasses, which one in eight of the people wears: rims, bridge and arms, glass, and their shade on the skin.
+"""Glasses, which one in five of the people wears: rims, bridge and arms, glass, and their shade on the skin.
 
 They sit where the face without its expression has eyes and ears, so that they stay put while it moves.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from .drawn_shapes import covers
 from .geometry import smoothstep
 
-WORN = 0.12
+WORN = 0.2
 _FINE = 4  # lines are drawn at so many times the size
 _OUTER, _EARS = ((18, 22), (23, 27)), (115, 120)
 # rims: share among people, the colour in RGB and its spread, how thick in eye distances

@@ -19,6 +19,7 @@ from .strokes import ink, trace
 
 PAGE = 512.0
 STEP = 3.2  # distance between traced points, on the 512-pixel page
+_ALIKE = 0.5  # of hands draw lines as sure as their eye is
 SUB = 4  # fractional bits of OpenCV's polygon coordinates
 
 
@@ -89,11 +90,16 @@ class Patch:
 
 @dataclass
 class Hand:
-    """A person drawing; skill 0 is a scrawl, 1 a trained illustrator."""
+    """A person drawing; skill 0 knows signs for a face, 1 is a trained illustrator.
+
+    How sure the lines are is another thing: people who get every proportion wrong may draw in clean, even
+    lines, and with a mouse the skilled tremble.
+    """
 
     rng: np.random.Generator
     skill: float
     tool: Tool
+    shaky: float = 0.0  # 0: every line goes where it is meant to, 1: a scrawl
     part: str = ""
     straight: bool = False  # draws in straight pieces, corner to corner
     searching: float = 0.0  # chance that a line is made of several short overlapping ones
@@ -108,12 +114,15 @@ class Hand:
     def of(cls, rng: np.random.Generator, skill: float, tool: Tool | None = None) -> Hand:
         bad = 1 - skill
         hand = cls(rng, skill, tool or pick_tool(rng))
+        alike = rng.random() < _ALIKE
+        shaky = bad + rng.normal(0, 0.1) if alike else rng.beta(1.2, 2.2)
+        hand.shaky = float(np.clip(shaky, 0, min(bad + 0.4, 1)))
         hand.straight = bool(rng.random() < 0.02 + 0.08 * bad)
         sketchy = rng.random() < (0.4 if hand.tool.name in ("pencil", "stylus") else 0.1)
         hand.searching = rng.uniform(0.3, 0.9) if sketchy else 0.0
         hand.again = rng.uniform(0, 0.25) * (rng.random() < 0.5)
-        hand.gaps = rng.uniform(0, 0.2 + 0.15 * bad)
-        hand.overshoot = rng.uniform(0, 0.3 + 0.4 * bad)
+        hand.gaps = rng.uniform(0, 0.2 + 0.15 * hand.shaky)
+        hand.overshoot = rng.uniform(0, 0.3 + 0.4 * hand.shaky)
         return hand
 
     @property
@@ -225,9 +234,8 @@ class Hand:
 
     def _contours(self) -> list[np.ndarray]:
         """The outlines of all patches as this hand fills them: rounded, uneven, a little beside the line."""
-        plain = Hand(
-            self.rng, self.skill, Tool("filling", 1.0, tremor=0.5 * self.tool.tremor), gaps=0, overshoot=0
-        )
+        tool = Tool("filling", 1.0, tremor=0.5 * self.tool.tremor)
+        plain = Hand(self.rng, self.skill, tool, self.shaky, gaps=0, overshoot=0)
         around = [Stroke("", c, len(c) > 2, 1.0, 1.0, 0.45, 1) for p in self.patches for c in p.contours]
         xy, _, _, starts, _ = plain._trace(around)
         return [xy[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
@@ -243,10 +251,10 @@ class Hand:
         np.clip(points, -2 * PAGE, 3 * PAGE, out=points)
         starts = np.cumsum([0, *(len(s.points) for s in strokes)])
         how = np.array([(s.closed, s.width, s.tone, s.care, s.passes) for s in strokes], np.float64)
-        t, bad = self.tool, self.bad
+        t = self.tool
         habit = np.array(
             [
-                bad,
+                self.shaky,
                 t.tremor,
                 t.wobble,
                 self.straight,
@@ -255,6 +263,7 @@ class Hand:
                 self.overshoot,
                 t.taper,
                 t.pressure,
+                self.bad,
             ]
         )
         return trace(self.rng, points, starts, how, habit, STEP)

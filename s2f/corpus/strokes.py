@@ -24,9 +24,9 @@ def _point(p: np.ndarray, i: int, f: float, straight: bool) -> tuple[float, floa
 
 @njit(cache=True, fastmath=True)
 def _controls(
-    rng: np.random.Generator, points: np.ndarray, closed: bool, care: float, bad: float
+    rng: np.random.Generator, points: np.ndarray, closed: bool, care: float, bad: float, shaky: float
 ) -> tuple[np.ndarray, float]:
-    """The points a hand aims at: fewer and more scattered the less skilled it is."""
+    """The points a hand aims at: fewer the less skilled it is, more scattered the shakier."""
     n = len(points)
     aim = np.empty((n + 2, 2))
     drop = 0.0
@@ -45,11 +45,11 @@ def _controls(
         x0, x1 = min(x0, aim[i, 0]), max(x1, aim[i, 0])
         y0, y1 = min(y0, aim[i, 1]), max(y1, aim[i, 1])
     span = max(x1 - x0, y1 - y0) + 3
-    scatter = (min(0.5, 0.02 * span) + bad * min(4.2, 0.038 * span)) * (1 - 0.9 * care)
+    scatter = (min(0.5, 0.02 * span) + shaky * min(4.2, 0.038 * span)) * (1 - 0.9 * care)
     for i in range(m):
         aim[i, 0] += rng.normal(0, scatter)
         aim[i, 1] += rng.normal(0, scatter)
-    if closed and rng.random() < 0.6 - 0.4 * bad:
+    if closed and rng.random() < 0.6 - 0.4 * shaky:
         aim[m - 1] = aim[0]
     return aim[:m], span
 
@@ -60,7 +60,7 @@ def _curve(
     aim: np.ndarray,
     span: float,
     care: float,
-    bad: float,
+    shaky: float,
     tremor: float,
     wobble: float,
     straight: bool,
@@ -79,13 +79,13 @@ def _curve(
     begin, end = 0.0, 1.0
     if not closed and length > 14 and rng.random() < overshoot:
         begin = rng.uniform(-0.02, 0.04)
-        end = 1 + rng.uniform(-0.06, 0.05 + 0.05 * bad)
-    amp = (min(0.35, 0.012 * span) + bad * min(2.2, 0.018 * span)) * wobble * (1 - 0.85 * care)
+        end = 1 + rng.uniform(-0.06, 0.05 + 0.05 * shaky)
+    amp = (min(0.35, 0.012 * span) + shaky * min(2.2, 0.018 * span)) * wobble * (1 - 0.85 * care)
     waves = np.empty((5, 4))
     for j in range(5):
         for c in range(2):
             waves[j, c], waves[j, 2 + c] = rng.normal(0, 1), rng.random() * 2 * np.pi
-    jerk = tremor * (0.35 + 0.65 * bad) * min(1.0, span / 30) * (1 - 0.7 * care)
+    jerk = tremor * (0.35 + 0.65 * shaky) * min(1.0, span / 30) * (1 - 0.7 * care)
     jx, jy, i = 0.0, 0.0, 0
     for s in range(m):
         k = begin + (end - begin) * s / (m - 1)
@@ -117,8 +117,9 @@ def trace(
     step: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Every stroke as drawn: points, relative radii, darkness, where each traced line starts, whose it is."""
-    bad, tremor, wobble, straight = habit[0], habit[1], habit[2], habit[3] > 0
-    searching, gaps, overshoot, taper, pressure = habit[4], habit[5], habit[6], habit[7], habit[8]
+    shaky, tremor, wobble, straight = habit[0], habit[1], habit[2], habit[3] > 0
+    searching, gaps, overshoot, taper = habit[4], habit[5], habit[6], habit[7]
+    pressure, bad = habit[8], habit[9]
     room = 4096
     xy, radius, dark = np.empty((room, 2)), np.empty(room), np.empty(room)
     first = [0]
@@ -128,8 +129,8 @@ def trace(
     for k in range(len(starts) - 1):
         closed, width, tone, care = how[k, 0] > 0, how[k, 1], how[k, 2], how[k, 3]
         for _ in range(int(how[k, 4])):
-            aim, span = _controls(rng, points[starts[k] : starts[k + 1]], closed, care, bad)
-            path = _curve(rng, aim, span, care, bad, tremor, wobble, straight, overshoot, closed, step)
+            aim, span = _controls(rng, points[starts[k] : starts[k + 1]], closed, care, bad, shaky)
+            path = _curve(rng, aim, span, care, shaky, tremor, wobble, straight, overshoot, closed, step)
             n = len(path)
             swell, phase, cycles = pressure * rng.uniform(0.3, 1), rng.random() * 6.28, rng.uniform(0.4, 1.6)
             pieces, lap = 1, 0.0
@@ -142,7 +143,7 @@ def trace(
             for piece in range(pieces):
                 a = max(0, int((piece - lap * rng.random()) / pieces * (n - 1)))
                 b = min(n - 1, int((piece + 1 + lap * rng.random()) / pieces * (n - 1) + 0.999))
-                off = 0.0 if pieces == 1 else 0.7 + 1.6 * bad
+                off = 0.0 if pieces == 1 else 0.7 + 1.6 * shaky
                 ox, oy, dx, dy = (
                     rng.normal(0, off),
                     rng.normal(0, off),
