@@ -17,7 +17,7 @@ from s2f.batches import ASPECTS, MIRRORED, face_weight, framed, nudged, read
 from s2f.corpus.scene import measure_scene
 from s2f.expression import ACTION_UNITS
 from s2f.look import to_lab
-from s2f.models import Drawer, Editor
+from s2f.models import Critic, Drawer, Editor
 from s2f.training import TrainingError
 
 ROOT = Path(__file__).parents[1]
@@ -73,13 +73,26 @@ def test_the_finest_level_alone(mini_corpus: Path, tmp_path: Path) -> None:
 def test_a_new_critic_learns_alone_first(mini_corpus: Path, tmp_path: Path) -> None:
     run("drawer", mini_corpus, tmp_path / "first", 1)
     on = ("--init", str(tmp_path / "first"), "--critic_from", "0", "--critic_ahead", "2")
-    for name, steps, rate in (("waits", 2, "1e-3"), ("goes", 3, "1e-3"), ("other", 3, "1e-2")):
+    for name, steps, rate in (("waits", 2, "1e-3"), ("goes", 4, "1e-3"), ("other", 4, "1e-2")):
         run("drawer", mini_corpus, tmp_path / name, steps, *on, "--critic_learning_rate", rate)
     names = ("first", "waits", "goes", "other")
     first, waits, goes, other = (Drawer.from_pretrained(tmp_path / name).body.state_dict() for name in names)
     assert all(torch.equal(first[name], waits[name]) for name in first)  # it learned, the drawer did not
     assert any(not torch.equal(first[name], goes[name]) for name in first)
     assert any(not torch.equal(goes[name], other[name]) for name in goes)  # and what it learned is heard
+
+
+def test_a_run_brings_its_critic_to_the_next(mini_corpus: Path, tmp_path: Path) -> None:
+    still = ("--critic_from", "0", "--critic_learning_rate", "0")
+    run("drawer", mini_corpus, tmp_path / "first", 2)
+    run("drawer", mini_corpus, tmp_path / "on", 1, "--init", str(tmp_path / "first"), *still)
+    run("drawer", mini_corpus, tmp_path / "anew", 1, *still)
+    first, on, anew = (
+        Critic.from_pretrained(tmp_path / name / "critic-128").state_dict()
+        for name in ("first", "on", "anew")
+    )
+    assert all(torch.equal(first[name], on[name]) for name in first)
+    assert any(not torch.equal(first[name], anew[name]) for name in first)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("drawer", Drawer), ("editor", Editor)])
