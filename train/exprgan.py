@@ -54,6 +54,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--width", type=int, default=64)
     p.add_argument("--latent", type=int, default=50)
     p.add_argument("--code_weight", type=float, default=LAMBDA_Q, help="of what Q reads of a face")
+    p.add_argument(
+        "--feature_weight", type=float, default=LAMBDA_FEATURES, help="of what D_img sees in a face"
+    )
     p.add_argument("--encode_from", type=float, default=0.2, help="share of steps before stage 2")
     p.add_argument("--critic_from", type=float, default=0.6, help="share of steps before stage 3")
     p.add_argument(
@@ -168,7 +171,7 @@ def main(argv: list[str] | None = None) -> None:
         if encode:
             l1 = functional.l1_loss(made, face)
             features = functional.l1_loss(fake_features, real_features.detach())
-            loss = loss + l1 + LAMBDA_FEATURES * features
+            loss = loss + l1 + args.feature_weight * features
             said |= {"l1": l1, "features": features, "z_critic": z_loss, "z_fooled": z_fooled}
             if who is not None:
                 person = functional.l1_loss(who.features(made), who.features(face))
