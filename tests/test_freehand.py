@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from miniature import MEAN
 
-from s2f.corpus.drawn_shapes import BROW, BROW_LOW, JAW, SLIT_LOW
+from s2f.corpus.drawn_shapes import BROW, BROW_LOW, JAW, SLIT_LOW, SLIT_UP
 from s2f.corpus.drawn_sight import HAIRLINE
 from s2f.corpus.freehand import Drawing, View, draw, freehand, see
+from s2f.corpus.glasses import Glasses
 from s2f.corpus.hand import TOOLS
 from s2f.errors import CorpusError
 
@@ -338,20 +339,24 @@ def test_wrong_input_is_refused_in_one_sentence() -> None:
         freehand(face(image=np.zeros((512, 512, 3), np.float32)), rng)
 
 
+def pair(width: float = 0.76, height: float = 0.5, square: float = 3.5) -> Glasses:
+    return Glasses(width, height, square, 0.1, 0.05, 0.05, np.array([20, 20, 20]), 0.0, 0.1, False)
+
+
 def test_glasses_are_drawn_only_when_they_are_worn() -> None:
-    worn = replace(face(), glasses=True)
+    worn = replace(face(), glasses=pair())
     parts = [has(draw(worn, np.random.default_rng(s), size=64), "glasses") for s in range(10)]
     assert all(parts)
     assert not any(has(draw(face(), np.random.default_rng(s), size=64), "glasses") for s in range(40))
 
 
 def test_glasses_have_many_forms_and_stay_round_the_eyes() -> None:
-    worn, forms, unit = replace(face(), glasses=True), set(), np.hypot(*(MEAN[1] - MEAN[0]))
-    for seed in range(40):
-        drawing = draw(worn, np.random.default_rng(seed), skill=0.9)
+    worn, forms, unit = replace(face(), glasses=pair()), set(), np.hypot(*(MEAN[1] - MEAN[0]))
+    for seed in range(60):
+        drawing = draw(worn, np.random.default_rng(seed), skill=0.3)
         forms.add(drawing.ways["glasses"])
         lines = [points for part, points in drawing.strokes if part == "glasses"]
-        if not lines:  # half a face
+        if not lines or drawing.ways["manner"] == "sign":  # half a face, or a smiley's eyes
             continue
         places = np.concatenate(lines)
         turn, shift = drawing.transform[:, :2], drawing.transform[:, 2]
@@ -360,6 +365,35 @@ def test_glasses_have_many_forms_and_stay_round_the_eyes() -> None:
         assert np.hypot(*eyes) < 0.6 * unit
         assert np.ptp(there[:, 0]) < 3.2 * unit
     assert len(forms) >= 5
+
+
+def test_who_can_draw_draws_the_glasses_that_are_worn() -> None:
+    def height(worn: Glasses) -> float:
+        view, tall = replace(face(), glasses=worn), []
+        for seed in range(30):
+            drawing = draw(view, np.random.default_rng(seed), skill=0.95)
+            rims = [line for part, line in drawing.strokes if part == "glasses"]
+            if rims and drawing.ways["glasses"] == "as worn":
+                tall.append(max(np.ptp(rim[:, 1]) for rim in rims))
+        return float(np.median(tall))
+
+    assert 1.5 < height(pair(height=0.74, square=2.0)) / height(pair(height=0.42)) < 2.0
+
+
+@pytest.mark.parametrize("skill", [0.2, 0.8])
+def test_an_open_smile_is_often_one_curve(skill: float) -> None:
+    laughing = face(0.1, units={"AU12_L": 0.8, "AU12_R": 0.8})
+    laughing.landmarks[SLIT_UP[1:-1], 1] -= 6
+    laughing.landmarks[SLIT_LOW[1:-1], 1] += 12
+    ways = Counter(draw(laughing, np.random.default_rng(s), skill=skill).ways.get("mouth") for s in range(60))
+    assert 8 < ways["one line"] < 45
+    curves = [
+        mouth_bend(drawing)
+        for s in range(60)
+        if (drawing := draw(laughing, np.random.default_rng(s), skill=skill)).ways.get("mouth") == "one line"
+        and has(drawing, "mouth")
+    ]
+    assert np.median(curves) > 0.05
 
 
 def test_some_who_cannot_draw_make_a_sign_of_a_face() -> None:

@@ -205,7 +205,7 @@ def test_small_pictures_wear_the_same_glasses(picture: tuple[np.ndarray, np.ndar
     assert np.abs(large.astype(int) - small).mean() < 2.5
 
 
-def test_a_hand_draws_what_is_worn_and_not_what_it_hides() -> None:
+def test_a_hand_draws_what_is_worn_and_not_what_it_hides(pair: Glasses) -> None:
     locks = tuple(
         MEAN[EAR[k]].mean(0) + np.array([(-30, -60), (30, -60), (30, 160), (-30, 160)]) for k in (0, 1)
     )
@@ -213,7 +213,7 @@ def test_a_hand_draws_what_is_worn_and_not_what_it_hides() -> None:
     plain = View(MEAN, outline(), image=dark)
     assert see(plain).jaw > 0
     assert see(View(MEAN, outline(), image=dark, bearded=False)).jaw == 0
-    hidden = View(MEAN, outline(), image=dark, locks=locks, glasses=True)
+    hidden = View(MEAN, outline(), image=dark, locks=locks, glasses=pair)
     assert len(see(hidden).locks) == 2
     parts: dict[str, int] = {}
     for seed in range(12):

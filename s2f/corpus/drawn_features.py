@@ -29,6 +29,8 @@ from .drawn_shapes import (
 from .drawn_sight import HAIRLINE
 from .hand import Hand
 
+_ONE_LINE = 0.25  # of open smiles are drawn as one curve, more where little skill is
+
 
 def nose(hand: Hand, sitter: Sitter) -> None:
     rng, bad, lm = hand.rng, hand.bad, sitter.lm
@@ -106,7 +108,10 @@ def mouth(hand: Hand, sitter: Sitter) -> None:
     width = max(float(np.hypot(*(lm[87] - lm[93]))), 1.0)
     gap = float((lm[SLIT_LOW[2:5], 1] - lm[SLIT_UP[2:5], 1]).mean()) / width
     care = 0.5 + 0.15 * hand.skill
-    if gap > 0.055:
+    smiling = sitter.bend > 0.02 and sitter.pull("AU12") > 0.2
+    if gap > 0.055 and smiling and rng.random() < _ONE_LINE + 0.3 * hand.bad:
+        _smile(hand, sitter, width, care)
+    elif gap > 0.055:
         _open_mouth(hand, sitter, gap, width, care)
     else:
         _closed_mouth(hand, sitter, width, care)
@@ -130,6 +135,18 @@ def _sign_bend(sitter: Sitter, rng: np.random.Generator) -> float:
     if abs(sitter.bend) < 0.015:
         return float(rng.normal(0, 0.01))
     return float(np.sign(sitter.bend) * np.clip(1.6 * abs(sitter.bend), 0.09, 0.34))
+
+
+def _smile(hand: Hand, sitter: Sitter, width: float, care: float) -> None:
+    """One curve, as many hands draw a smile, whatever it shows of teeth."""
+    rng, lm = hand.rng, sitter.lm
+    sitter.drawn["mouth"] = "one line"
+    curve = lm[SLIT_UP] / 2 + lm[SLIT_LOW] / 2
+    if rng.random() < 0.4 + 0.4 * hand.bad:
+        curve = _arc(lm, _sign_bend(sitter, rng), width, rng.uniform(1.2, 3.5))
+    hand.line(curve, width=rng.uniform(1, 1.5), care=care)
+    if rng.random() < 0.2:
+        hand.line(lm[LIP_BOTTOM][2:5] + rng.normal(0, 1, 2), width=0.9, care=care)
 
 
 def _closed_mouth(hand: Hand, sitter: Sitter, width: float, care: float) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .drawn_shapes import EAR, LOWER, UPPER, Sitter, choose, covers, zigzag
+from .glasses import Glasses
 from .hand import Hand
 
 # a form by how square it is (2 an ellipse, more is squarer), height over width, how much narrower it is below
@@ -20,12 +21,15 @@ _FORMS = {
     "aviator": (2.6, 0.95, 0.35, 0.0),
     "cat": (2.8, 0.72, 0.2, 0.35),
 }
-_MOST_ALIKE = 0.35  # of the forms are round: most hands draw two circles
+_MOST_ALIKE = 0.35  # of the forms that come to mind are round: most hands draw two circles
+_UNSEEN = 0.5  # how often those who cannot draw take the form that comes to mind
+_THICK, _DARK = 0.028, 0.06  # from here on rims and tints of glasses that are worn are drawn as such
 
 
 @dataclass(frozen=True)
 class _Pair:
     form: str
+    shape: tuple[float, float, float, float]  # as in _FORMS
     rim: str  # "line", "twice", "thick", "upper", "lower"
     lens: str  # "clear", "streaks", "tint"
     bridge: str  # "arch", "straight", "double"
@@ -36,9 +40,9 @@ class _Pair:
 
 def glasses(hand: Hand, sitter: Sitter) -> None:
     """Drawn where they are worn."""
-    if not sitter.glasses:
+    if sitter.glasses is None:
         return
-    hand.part, pair = "glasses", _chosen(hand)
+    hand.part, pair = "glasses", _chosen(hand, sitter.glasses)
     sitter.drawn["glasses"] = pair.form
     middles = [_middle(sitter, k) + (0, pair.low * sitter.unit) for k in (0, 1)]
     rims = [_rim(pair, middle, sitter.unit, k) for k, middle in enumerate(middles)]
@@ -48,20 +52,29 @@ def glasses(hand: Hand, sitter: Sitter) -> None:
     _bridge(hand, pair, rims, sitter.unit)
 
 
-def _chosen(hand: Hand) -> _Pair:
-    rng, skill = hand.rng, hand.skill
-    others = (1 - _MOST_ALIKE) / (len(_FORMS) - 1)
-    arms = {"whole": 0.6, "short": 0.25, "none": 0.15 * hand.bad}
-    arm = choose(rng, arms)
-    rims = {"line": 0.5, "twice": 0.05 + 0.2 * skill, "thick": 0.2, "upper": 0.08, "lower": 0.05}
+def _chosen(hand: Hand, worn: Glasses) -> _Pair:
+    """What this hand makes of the glasses that are worn."""
+    rng, skill, bad = hand.rng, hand.skill, hand.bad
+    form, wide = "as worn", worn.width / 2 * float(np.exp(rng.normal(0, 0.03 + 0.1 * bad)))
+    tall = worn.height / worn.width * float(np.exp(rng.normal(0, 0.03 + 0.12 * bad)))
+    shape = (worn.square, tall, worn.drop, 0.0)
+    if rng.random() < _UNSEEN * bad:
+        others = (1 - _MOST_ALIKE) / (len(_FORMS) - 1)
+        form = choose(rng, {name: _MOST_ALIKE if name == "round" else others for name in _FORMS})
+        shape, wide = _FORMS[form], rng.uniform(0.3, 0.41)
+    arm = choose(rng, {"whole": 0.6, "short": 0.25, "none": 0.15 * bad})
+    thick, dark = worn.thick > _THICK, worn.tint > _DARK
+    rims = {"line": 0.5, "twice": 0.05 + 0.2 * skill, "thick": 0.05 + 0.4 * thick, "lower": 0.02}
+    rims["upper"] = 2.0 if worn.top_only else 0.02
     return _Pair(
-        form=choose(rng, {name: _MOST_ALIKE if name == "round" else others for name in _FORMS}),
+        form=form,
+        shape=shape,
         rim=choose(rng, rims),
-        lens=choose(rng, {"clear": 0.72, "streaks": 0.06 + 0.14 * skill, "tint": 0.1}),
+        lens=choose(rng, {"clear": 0.72, "streaks": 0.06 + 0.14 * skill, "tint": 0.02 + 0.3 * dark}),
         bridge=choose(rng, {"arch": 0.5, "straight": 0.35, "double": 0.08}),
         arm={"whole": rng.uniform(0.8, 1.05), "short": rng.uniform(0.25, 0.6), "none": 0.0}[arm],
-        wide=rng.uniform(0.3, 0.41),
-        low=rng.uniform(-0.02, 0.1),
+        wide=wide,
+        low=worn.low + rng.normal(0, 0.01 + 0.03 * bad),
     )
 
 
@@ -71,7 +84,7 @@ def _middle(sitter: Sitter, k: int) -> np.ndarray:
 
 def _rim(pair: _Pair, middle: np.ndarray, unit: float, k: int) -> np.ndarray:
     """(20, 2) from the outer middle over the top."""
-    power, tall, narrow, raised = _FORMS[pair.form]
+    power, tall, narrow, raised = pair.shape
     angle = np.pi + np.linspace(0, 2 * np.pi, 20, endpoint=False)
     x = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** (2 / power)  # -1 is outside
     y = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** (2 / power)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from .drawn_sight import Sight
 from .strokes import hatch
+
+if TYPE_CHECKING:
+    from .glasses import Glasses
 
 UPPER = ([18, 19, 20, 21, 22], [27, 26, 25, 24, 23])  # outer corner to inner
 LOWER = ([18, 28, 29, 30, 22], [27, 33, 32, 31, 23])
@@ -39,7 +43,7 @@ class Sitter:
     locks: list[np.ndarray]
     units: Mapping[str, float]
     bend: float  # how much the mouth curves up (smile, +) by expression alone, in mouth widths
-    glasses: bool = False
+    glasses: Glasses | None = None
     drawn: dict[str, str] = field(default_factory=dict)  # feature -> the way it was drawn
 
     def pull(self, unit: str) -> float:

@@ -18,6 +18,7 @@ from ..errors import CorpusError
 from . import drawn_eyes, drawn_features, drawn_glasses, drawn_hair, drawn_marks, drawn_signs
 from .drawn_shapes import BROW, BROW_LOW, CREASE, JAW, LOWER, RING, SLIT_LOW, SLIT_UP, UPPER, Sitter
 from .drawn_sight import Sight, look
+from .glasses import Glasses
 from .hand import PAGE, Hand
 from .strokes import scale_about_middle
 
@@ -65,7 +66,7 @@ class View:
     size: int = 512  # what the points are counted in
     locks: tuple[np.ndarray, ...] = ()  # hair that is known to hang over ears, jaw or brows
     bearded: bool = True  # may be: what looks like a beard in the picture is one
-    glasses: bool = False  # drawn where they are worn: a drawing must not contradict its photograph
+    glasses: Glasses | None = None  # drawn as they are worn: a drawing must not contradict its photograph
 
 
 @dataclass(frozen=True)

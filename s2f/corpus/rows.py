@@ -213,7 +213,7 @@ def _view(who: Identity, shown: Render, image: np.ndarray, landmarks: np.ndarray
         who.person.size,
         locks=tuple(locks),
         bearded=who.face.gender == "male",
-        glasses=who.glasses is not None,
+        glasses=who.glasses,
     )
 
 
