@@ -95,6 +95,15 @@ def test_a_run_brings_its_critic_to_the_next(mini_corpus: Path, tmp_path: Path) 
     assert any(not torch.equal(first[name], anew[name]) for name in first)
 
 
+def test_critics_of_other_resolutions_are_handed_on(mini_corpus: Path, tmp_path: Path) -> None:
+    run("drawer", mini_corpus, tmp_path / "coarse", 1, "--size", "256")
+    finer = ("--size", "256", "--resolution", "256", "--init", str(tmp_path / "coarse"), "--finest_only")
+    run("drawer", mini_corpus, tmp_path / "fine", 1, *finer)
+    assert {p.name for p in (tmp_path / "fine").glob("critic-*")} == {"critic-128", "critic-256"}
+    kept, given = (Critic.from_pretrained(tmp_path / name / "critic-128") for name in ("fine", "coarse"))
+    assert all(torch.equal(v, given.state_dict()[k]) for k, v in kept.state_dict().items())
+
+
 @pytest.mark.parametrize(("name", "kind"), [("drawer", Drawer), ("editor", Editor)])
 def test_half_a_precision_trains(name: str, kind: type, mini_corpus: Path, tmp_path: Path) -> None:
     AcceleratorState._reset_state(reset_partial_state=True)  # a process keeps to one precision

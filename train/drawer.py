@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
+import shutil
 from pathlib import Path
 
 import torch
@@ -239,6 +240,13 @@ def critic_of(folder: str | Path, resolution: int) -> Path:
     return Path(folder) / f"critic-{resolution}"
 
 
+def keep_critics(args: argparse.Namespace, judge: Critic) -> None:
+    """This run's beside its drawer, and those of other resolutions that --init brought."""
+    for other in Path(args.init).glob("critic-*") if args.init else ():
+        shutil.copytree(other, args.output_dir / other.name, dirs_exist_ok=True)
+    judge.save_pretrained(critic_of(args.output_dir, args.resolution), dtype=torch.float16)
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     # below its full size the drawer's finest levels rest
@@ -345,7 +353,7 @@ def main(argv: list[str] | None = None) -> None:
     if not args.finest_only:
         fit_hand(average, data, accelerator.device)
     if accelerator.is_main_process:
-        judge.save_pretrained(critic_of(args.output_dir, args.resolution), dtype=torch.float16)
+        keep_critics(args, judge)
     finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 
 
