@@ -94,12 +94,13 @@ class HubMixin(PyTorchModelHubMixin, library_name="s2f", tags=["s2f"], model_car
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = super().__new__(cls)
         try:
-            bound = inspect.signature(cls).bind(*args, **kwargs)
+            bound = inspect.signature(cls.__init__).bind(instance, *args, **kwargs)
         except TypeError:  # __init__ is about to say it better; a copy is made without arguments, rightly
             return instance
         bound.apply_defaults()
-        check_arguments(cls, bound.arguments, f"the arguments of {cls.__name__}")
-        instance._hub_mixin_config = copy.deepcopy(dict(bound.arguments))
+        arguments = dict(list(bound.arguments.items())[1:])  # without self
+        check_arguments(cls, arguments, f"the arguments of {cls.__name__}")
+        instance._hub_mixin_config = copy.deepcopy(arguments)
         return instance
 
     @property

@@ -94,9 +94,11 @@ def read_config(path: Path) -> dict[str, Any]:
 @functools.cache
 def arguments_of(model: type) -> Mapping[str, tuple[Any, Any]]:
     """Each argument of `__init__` with its type and its default (`inspect.Parameter.empty` if none)."""
-    hints = typing.get_type_hints(model.__init__)  # type: ignore[misc]
+    # of `__init__`, not of the class: some Pythons answer for an inherited one with the mixin's `__new__`
+    init: Any = model.__init__  # type: ignore[misc]
+    hints = typing.get_type_hints(init)
     found = {}
-    for name, parameter in list(inspect.signature(model).parameters.items()):
+    for name, parameter in list(inspect.signature(init).parameters.items())[1:]:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or name not in hints:
             raise TypeError(f"{model.__name__}.__init__: {parameter} must be one named, typed argument")
         found[name] = (hints[name], parameter.default)
