@@ -1,4 +1,4 @@
-"""Glasses in drawings by hand: only where they are worn, round the eyes, and as they are by those who can draw."""
+"""Glasses in drawings by hand: only where worn, round the eyes, and as they are by those who can draw."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def mouth(hand: Hand, sitter: Sitter) -> None:
     care = 0.5 + 0.15 * hand.skill
     smiling = sitter.bend > 0.02 and sitter.pull("AU12") > 0.2
     if gap > 0.055 and smiling and rng.random() < _ONE_LINE + 0.3 * hand.bad:
-        _smile(hand, sitter, width, care)
+        _closed_mouth(hand, sitter, width, care, one_curve=True)
     elif gap > 0.055:
         _open_mouth(hand, sitter, gap, width, care)
     else:
@@ -137,33 +137,19 @@ def _sign_bend(sitter: Sitter, rng: np.random.Generator) -> float:
     return float(np.sign(sitter.bend) * np.clip(1.6 * abs(sitter.bend), 0.09, 0.34))
 
 
-def _smile(hand: Hand, sitter: Sitter, width: float, care: float) -> None:
-    """One curve, as many hands draw a smile, whatever it shows of teeth."""
-    rng, lm = hand.rng, sitter.lm
-    sitter.drawn["mouth"] = "one line"
-    curve = lm[SLIT_UP] / 2 + lm[SLIT_LOW] / 2
-    if rng.random() < 0.4 + 0.4 * hand.bad:
-        curve = _arc(lm, _sign_bend(sitter, rng), width, rng.uniform(1.2, 3.5))
-    hand.line(curve, width=rng.uniform(1, 1.5), care=care)
-    if rng.random() < 0.2:
-        hand.line(lm[LIP_BOTTOM][2:5] + rng.normal(0, 1, 2), width=0.9, care=care)
-
-
-def _closed_mouth(hand: Hand, sitter: Sitter, width: float, care: float) -> None:
+def _closed_mouth(hand: Hand, sitter: Sitter, width: float, care: float, *, one_curve: bool = False) -> None:
+    """With `one_curve` as many hands draw a smile, whatever it shows of teeth."""
     rng, lm, bad = hand.rng, sitter.lm, hand.bad
-    sign = max(0.0, bad - 0.35)
-    kind = choose(
-        rng,
-        {
-            "sign": 0.1 + 2.2 * sign,
-            "line": 0.4,
-            "lips": 0.5 + 0.4 * hand.skill,
-            "outline": 0.3 if sitter.bend < 0.03 else 0.06,  # of a smile it would be a laugh
-            "under": 0.3,
-            "dark": 0.14,
-            "top": 0.1,
-        },
-    )
+    shares = {
+        "sign": 0.1 + 2.2 * max(0.0, bad - 0.35),
+        "line": 0.4,
+        "lips": 0.5 + 0.4 * hand.skill,
+        "outline": 0.3 if sitter.bend < 0.03 else 0.06,  # of a smile it would be a laugh
+        "under": 0.3,
+        "dark": 0.14,
+        "top": 0.1,
+    }
+    kind = choose(rng, {"sign": 0.4 + 0.8 * bad, "line": 0.5, "under": 0.12} if one_curve else shares)
     sitter.drawn["mouth"] = kind
     slit = lm[SLIT_UP] / 2 + lm[SLIT_LOW] / 2
     if kind == "sign":
