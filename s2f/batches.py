@@ -12,9 +12,11 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from .corpus import load
+from .corpus.geometry import rescaled, thin_plate
 from .corpus.scene import measure_scene
 from .expression import ACTION_UNITS
 from .look import OWN, PARTS
+from .models.editor import warp
 
 # What the drawer is told beside the drawing: the parts of a look, and the light, which only chance decides.
 ASPECTS = (*PARTS, "light")
@@ -26,6 +28,9 @@ MOUTH = slice(87, 109)  # of the 189 landmarks
 _FACTS = ["expression", "intensity", "action_units", "pose", "identity", "ethnicity", "real"]
 _SEEN = ["image", "landmarks", "look"]
 _DRAWN = ["sketch", "sketch_style", "sketch_transform", "sketch_skill"]
+_MEANT = "sketch_landmarks"  # which corpora of earlier versions do not have
+_NODES = 48  # samples across of the spline that moves features
+_RIM = 0.12  # of the side: towards the border less and less is moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,7 @@ class Faces:
     drawing: torch.Tensor  # (N, D, S, S) uint8, each brought into the picture's frame
     style: torch.Tensor  # (N, D) index in STYLES
     skill: torch.Tensor  # (N, D) of the hand; 1 where the drawing was extracted
+    meant: torch.Tensor  # (N, D, 189, 2) where the hand wanted the landmarks, in the picture's frame
     label: torch.Tensor  # (N,) index in CLASSES, -1 where nobody said
     intensity: torch.Tensor  # (N,)
     units: torch.Tensor  # (N, 42)
@@ -64,24 +70,29 @@ class Faces:
 def read(corpus: str, split: str, size: int, *, drawings: bool = True, limit: int | None = None) -> Faces:
     """A few thousand faces at 256² are one gigabyte; with three drawings each, two."""
     rows: Any = load(corpus, split=split)
-    rows = rows.select_columns(_FACTS + _SEEN + (_DRAWN if drawings else []))
+    drawn = [*_DRAWN, *({_MEANT} & set(rows.column_names))] if drawings else []
+    rows = rows.select_columns(_FACTS + _SEEN + drawn)
     if limit is not None and limit < len(rows):
         rows = rows.select(range(limit))
-    kept: dict[str, list[Any]] = {name: [] for name in ("picture", "drawing", "look", "landmarks")}
+    kept: dict[str, list[Any]] = {name: [] for name in ("picture", "drawing", "look", "landmarks", "meant")}
     for row in tqdm(rows, desc=split, unit="face", delay=2):
         image = np.asarray(row["image"].convert("RGB"))
         marks = np.full((189, 2), np.nan) if row["landmarks"] is None else np.array(row["landmarks"])
         kept["look"].append(_aspects(row["look"], image, marks))
         small = _sized(image, size)
         kept["picture"].append(small.transpose(2, 0, 1))
-        kept["landmarks"].append((marks + 0.5) * size / len(image) - 0.5)
+        kept["landmarks"].append(rescaled(marks, size / len(image)))
         if drawings:
             pages = zip(row["sketch"], row["sketch_transform"], strict=True)
             kept["drawing"].append(
                 [_sized(framed(np.asarray(p.convert("L")), np.array(t)), size) for p, t in pages]
             )
+            wanted = zip(row.get(_MEANT) or [None] * len(row["sketch"]), row["sketch_transform"], strict=True)
+            kept["meant"].append(
+                [rescaled(marks if m is None else _brought_back(m, t), size / len(image)) for m, t in wanted]
+            )
     facts = rows.remove_columns(
-        [c for c in ("image", "sketch", "landmarks", "look") if c in rows.column_names]
+        [c for c in ("image", "sketch", "landmarks", "look", _MEANT) if c in rows.column_names]
     )
     facts = facts.to_dict()
     count, names = len(rows), sorted(set(facts["identity"]))
@@ -93,6 +104,7 @@ def read(corpus: str, split: str, size: int, *, drawings: bool = True, limit: in
         drawing=torch.from_numpy(np.array(kept["drawing"], np.uint8)) if drawings else torch.zeros(count, 0),
         style=torch.tensor(facts["sketch_style"]) if drawings else torch.zeros(count, 0),
         skill=torch.tensor(skills) if drawings else torch.zeros(count, 0),
+        meant=torch.tensor(np.array(kept["meant"], np.float32)) if drawings else torch.zeros(count, 0),
         label=torch.tensor([-1 if label is None else label for label in facts["expression"]]),
         intensity=torch.tensor([np.nan if i is None else i for i in facts["intensity"]]),
         units=_table(facts["action_units"], ACTION_UNITS),
@@ -129,6 +141,12 @@ def framed(page: np.ndarray, transform: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(page, matrix, page.shape[::-1], flags=way | cv2.WARP_INVERSE_MAP, borderValue=255)
 
 
+def _brought_back(points: list[list[float]], transform: list[float]) -> np.ndarray:
+    """Points of a page over its photograph again, as `framed` brings back the page."""
+    matrix = np.array(transform).reshape(2, 3)
+    return np.linalg.solve(matrix[:, :2], (np.array(points) - matrix[:, 2]).T).T
+
+
 def _sized(image: np.ndarray, size: int) -> np.ndarray:
     if len(image) == size:
         return image
@@ -148,6 +166,21 @@ def nudged(x: torch.Tensor, shift: torch.Tensor, turn: torch.Tensor, zoom: torch
     rows = [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)]
     grid = functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
     return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def as_meant(faces: torch.Tensor, landmarks: torch.Tensor, meant: torch.Tensor) -> torch.Tensor:
+    """Photographs in [-1, 1] whose features lie where a hand meant them; the picture's rim stays."""
+    side = faces.shape[-1]
+    line = (np.arange(_NODES) + 0.5) * (side / _NODES) - 0.5
+    nodes = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
+    inside = (np.minimum(nodes, side - 1 - nodes).min(1) / (_RIM * side)).clip(0, 1)[:, None]
+    flows = []
+    for true, wanted in zip(landmarks.double().numpy(), meant.double().numpy(), strict=True):
+        moves = np.zeros_like(nodes)
+        if not np.allclose(true, wanted, atol=0.01):
+            moves = thin_plate(wanted, true - wanted, nodes, 1.0, 1 / side) * inside * (2 / side)
+        flows.append(moves.T.reshape(2, _NODES, _NODES))
+    return warp(faces, torch.tensor(np.stack(flows), dtype=faces.dtype))
 
 
 def face_places(landmarks: torch.Tensor) -> torch.Tensor:

@@ -68,6 +68,7 @@ def _row(
         "sketch_style": ["contour", "edge", "freehand"],
         "sketch_transform": [[1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 1, 0], moved.ravel()],
         "sketch_skill": [None, None, 0.8],
+        "sketch_landmarks": [None, None, (marks + moved[:, 2]).tolist()],
         "sketch_stage": [None, None, "whole"],
         "expression": label,
         "intensity": None if unknown else 1.0,

@@ -22,7 +22,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from s2f import losses
-from s2f.batches import Faces, face_places, face_weight, nudged, read, to_float
+from s2f.batches import Faces, as_meant, face_places, face_weight, nudged, read, to_float
 from s2f.errors import S2FError
 from s2f.look import OWN
 from s2f.models import Critic, Drawer, Reader
@@ -123,8 +123,13 @@ def lesson(
     by_hand = faces.style[chosen] == 0
     wish = torch.where(chance() < args.freehand, 1.0, 0.0)[:, None]
     which = (chance(by_hand.shape[1]) + (by_hand == (wish > 0))).argmax(1)
-    style, skill = faces.style[chosen, which], faces.skill[chosen, which]
+    style = faces.style[chosen, which]
     true, page = to_float(faces.picture[chosen]), to_float(faces.drawing[chosen, which][:, None])
+    # What is trusted is obeyed: by so much features are where the hand meant them, right or wrong.
+    trust = torch.where(style == 0, chance(), 1 - 0.1 * chance())
+    marks = faces.landmarks[chosen]
+    marks = marks + trust[:, None, None] * (faces.meant[chosen, which] - marks)
+    true = as_meant(true, faces.landmarks[chosen], marks)
     # Pages are framed by a finder of pupils that errs a little, the more so the rougher the hand.
     slack = torch.where(style == 0, 0.012, 0.004)
     page = nudged(page, slack[:, None] * normal(2), slack * normal(), 1 + slack * normal())
@@ -134,16 +139,12 @@ def lesson(
     bold = (chance() < 0.1)[:, None, None, None]
     page = 1 - torch.where(bold, functional.max_pool2d(ink, 3, 1, 1), ink)
     look = torch.where(chance(faces.look.shape[1], 1) < 0.1, torch.nan, faces.look[chosen])
-    weight, places = (
-        face_weight(faces.landmarks[chosen], true.shape[-1]),
-        face_places(faces.landmarks[chosen]),
-    )
+    weight, places = face_weight(marks, true.shape[-1]), face_places(marks)
     places = places / true.shape[-1] * 2 - 1
     flip = (chance() < 0.5)[:, None, None, None]
     true, page, weight = (torch.where(flip, x.flip(-1), x) for x in (true, page, weight))
     look[:, -1, 0] = torch.where(flip.flatten(), -look[:, -1, 0], look[:, -1, 0])  # the light's side
     places[..., 0] = torch.where(flip[:, 0, 0], -places[..., 0], places[..., 0])
-    trust = (skill + 0.05 * normal()).clamp(0, 1)
     moved = (chance(2) * true.shape[-1]).long()
     return {
         "page": page,
@@ -173,7 +174,7 @@ def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[to
 def eased(fake: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """What the critic judges, its word faint for eyes and mouths of rough hands: asked for a texture that no
     line tells, so small a net answers with speckles."""
-    near = (batch["weight"] - 1) / 4 * (2 - 2 * batch["trust"]).clamp(max=1)[:, None, None, None]
+    near = (batch["weight"] - 1) / 4 * (1 - batch["trust"])[:, None, None, None]
     kept = 1 - functional.interpolate(near, fake.shape[-1:] * 2, mode="bilinear", align_corners=False)
     return kept * fake + (1 - kept) * fake.detach()
 

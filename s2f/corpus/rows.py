@@ -239,11 +239,12 @@ def _pictures(
 
 def _drawn(view: View, style: str, hand: np.random.Generator) -> dict[str, Any]:
     """One drawing and what is known of it."""
-    placed, skill, stage = np.eye(2, 3), None, None
+    placed, skill, meant, stage = np.eye(2, 3), None, None, None
     assert view.image is not None
     if style == "freehand":
         drawing = draw(view, hand, size=view.size)
         page, placed, skill, stage = drawing.image, drawing.transform, drawing.skill, drawing.ways["stage"]
+        meant = drawing.landmarks.astype(np.float32).tolist()
     else:
         page = extract_array(view.image, style, hand)
     return {
@@ -251,6 +252,7 @@ def _drawn(view: View, style: str, hand: np.random.Generator) -> dict[str, Any]:
         "sketch_style": style,
         "sketch_transform": placed.astype(np.float32).ravel(),
         "sketch_skill": skill,
+        "sketch_landmarks": meant,
         "sketch_stage": stage,
     }
 

@@ -10,9 +10,11 @@ average over it. The net says which part of the picture each pixel belongs to, t
 is, and the net adds the shade: so a look is obeyed from the first steps on. What is left open is taken from
 the bank, looks of the people it learned from, near to what is given; the seed picks, so that one drawing has
 many faces. Grain is noise that stays where it is: hair and skin have a texture that no drawing tells, and a
-net without chance in it can only repeat a pattern. Trust is the skill of the hands it learned from: near 1
-every line is obeyed, near 0 the face is plausible first. How skilled a hand is shows in its drawing, so that
-is read off first (a line through what the net has seen, fitted when it is trained); faithfulness leans on it.
+net without chance in it can only repeat a pattern. Trust is how far a drawing is obeyed: in training the
+photograph's features are moved by that share of the way to where the hand meant them, so that at 1 they are
+where they are drawn, right or wrong, and at 0 where faces have them. How skilled a hand is shows in its
+drawing, so that is read off first (a line through what the net has seen, fitted when it is trained);
+faithfulness leans on it.
 """
 
 from __future__ import annotations

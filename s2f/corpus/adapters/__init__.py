@@ -135,6 +135,7 @@ def _row(
         "sketch_style": drawn_styles,
         "sketch_transform": [[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]] * len(drawn),
         "sketch_skill": [None] * len(drawn),
+        "sketch_landmarks": [None] * len(drawn),
         "sketch_stage": [None] * len(drawn),
         "expression": None if sample.expression is None else CLASSES.index(sample.expression),
         "intensity": sample.intensity,

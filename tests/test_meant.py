@@ -1,0 +1,103 @@
+"""Where a hand meant a face's features: kept in the corpus, and learned from as far as it is trusted."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from s2f.batches import MOUTH, Faces, as_meant, read
+
+ROOT = Path(__file__).parents[1]
+SIDE = 128
+
+
+@pytest.fixture(scope="module")
+def faces(mini_corpus: Path) -> Faces:
+    return read(str(mini_corpus), "train", SIDE).invented()
+
+
+def off(faces: Faces) -> torch.Tensor:
+    """(N, D) how far the hands' landmarks are from the photograph's, in eye distances."""
+    unit = (faces.landmarks[:, 0] - faces.landmarks[:, 1]).norm(dim=-1)
+    return (faces.meant - faces.landmarks[:, None]).norm(dim=-1).mean(-1) / unit[:, None]
+
+
+def test_a_hand_means_features_near_where_they_are(faces: Faces) -> None:
+    by_hand = faces.style == 0
+    assert by_hand.any()
+    assert not by_hand.all()
+    assert (off(faces)[~by_hand] == 0).all()  # lines taken from a photograph lie where it has them
+    assert (off(faces)[by_hand] > 0.002).all()
+    assert (off(faces)[by_hand] < 0.5).all()
+
+
+def test_the_clumsier_the_farther_off(faces: Faces) -> None:
+    by_hand = faces.style == 0
+    both = torch.stack([1 - faces.skill[by_hand], off(faces)[by_hand]])
+    assert torch.corrcoef(both)[0, 1] > 0.3
+
+
+def test_a_corpus_of_an_earlier_version_is_read(mini_corpus: Path, tmp_path: Path) -> None:
+    shutil.copytree(mini_corpus, tmp_path / "corpus")
+    for path in (tmp_path / "corpus" / "data").iterdir():
+        whole = pq.read_table(path).drop_columns(["sketch_landmarks"])
+        said = json.loads(whole.schema.metadata[b"huggingface"])
+        del said["info"]["features"]["sketch_landmarks"]
+        metadata = {**whole.schema.metadata, b"huggingface": json.dumps(said).encode()}
+        pq.write_table(whole.replace_schema_metadata(metadata), path)
+    earlier = read(str(tmp_path / "corpus"), "train", SIDE).invented()
+    assert (off(earlier) == 0).all()
+
+
+def marked(at: torch.Tensor) -> torch.Tensor:
+    """A soft bright spot in a picture of even slope."""
+    line = torch.arange(SIDE).float()
+    across, down = line[None, :], line[:, None]
+    spot = torch.exp(-0.5 * ((across - at[0]) ** 2 + (down - at[1]) ** 2) / 2.5**2)
+    return (0.5 * (across + down) / SIDE - 0.5 + spot).expand(1, 3, -1, -1)
+
+
+def test_features_come_to_lie_where_they_were_meant(faces: Faces) -> None:
+    true = faces.landmarks[:1]
+    wanted = true.clone()
+    wanted[:, MOUTH, 1] -= 6
+    middle = true[0, MOUTH].mean(0)
+    moved = as_meant(marked(middle), true, wanted)
+    brightest = divmod(int((moved - marked(torch.tensor([-99.0, -99.0])))[0, 0].argmax()), SIDE)
+    assert brightest[0] == pytest.approx(float(middle[1]) - 6, abs=1.5)
+    assert brightest[1] == pytest.approx(float(middle[0]), abs=1.5)
+    assert (moved - marked(middle))[..., :2].abs().max() < 0.01  # the rim stays
+
+
+def test_where_all_is_meant_as_it_is_nothing_moves(faces: Faces) -> None:
+    picture = faces.picture[:2] / 127.5 - 1
+    torch.testing.assert_close(
+        as_meant(picture, faces.landmarks[:2], faces.landmarks[:2]), picture, atol=2e-3, rtol=0
+    )
+
+
+def test_the_lesson_shows_what_is_trusted(faces: Faces) -> None:
+    """The mouth of the photograph that is to be made lies between where it was and where it was meant."""
+    spec = importlib.util.spec_from_file_location("train_drawer", ROOT / "train" / "drawer.py")
+    assert spec is not None
+    assert spec.loader is not None
+    drawer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawer)
+    meant = faces.landmarks[:, None].repeat(1, faces.style.shape[1], 1, 1)
+    meant[:, :, MOUTH, 1] -= 8
+    shifted = replace(faces, style=torch.zeros_like(faces.style), meant=meant)
+    args = argparse.Namespace(freehand=1.0, resolution=SIDE)
+    chosen = torch.arange(12) % len(faces)
+    batch = drawer.lesson(shifted, chosen, args, torch.Generator().manual_seed(0))
+    was = faces.landmarks[chosen][:, MOUTH].mean(1)[:, 1] / SIDE * 2 - 1
+    np.testing.assert_allclose(batch["places"][:, 2, 1], was - 8 / SIDE * 2 * batch["trust"], atol=1e-4)
+    assert batch["trust"].max() - batch["trust"].min() > 0.5  # each with another trust
