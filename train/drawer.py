@@ -159,7 +159,7 @@ def lesson(
 
 
 def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
-    """Distances at every level, and of structure; where a rough hand drew, fine detail is nobody's guess."""
+    """Distances at every level, and of structure; of a hand that is not trusted, detail is nobody's guess."""
     sure = (0.25 + 0.75 * batch["trust"])[:, None, None, None]
     plain, bands = [], []
     for picture in made:
@@ -172,8 +172,8 @@ def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[to
 
 
 def eased(fake: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """What the critic judges, its word faint for eyes and mouths of rough hands: asked for a texture that no
-    line tells, so small a net answers with speckles."""
+    """What the critic judges, its word the fainter for eyes and mouths the less the hand is trusted: asked
+    for a texture that no line tells, so small a net answers with speckles."""
     near = (batch["weight"] - 1) / 4 * (1 - batch["trust"])[:, None, None, None]
     kept = 1 - functional.interpolate(near, fake.shape[-1:] * 2, mode="bilinear", align_corners=False)
     return kept * fake + (1 - kept) * fake.detach()
