@@ -135,6 +135,8 @@ def test_a_drawer_that_returns_the_photograph_is_perfect(report: dict[str, Any])
     styles = report["drawers"]["perfect"]["figures"]["by style"]
     assert styles["contour"]["sketch fidelity"]["mean"] == pytest.approx(1)
     assert list(styles) == ["freehand", "contour", "edge"]
+    meant, true = (styles["freehand"][f"landmarks{of}"]["mean"] for of in (", as the hand meant them", ""))
+    assert meant == pytest.approx(true, rel=1e-3)  # this hand moved the page, and meant all as it is
     assert report["drawers"]["perfect"]["diversity"] is None
 
 

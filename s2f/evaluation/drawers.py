@@ -78,6 +78,9 @@ def _tally(
             "landmarks, from the photograph as read": measures.landmark_error(
                 seen.landmarks, people.seen.landmarks[rows.numpy()]
             ),
+            "landmarks, as the hand meant them": measures.landmark_error(
+                seen.landmarks, faces.meant[rows, pages].numpy()
+            ),
             "landmarks, from the drawing as read": measures.landmark_error(seen.landmarks, as_drawn),
             "sketch fidelity": measures.redrawn(made, given[:, 0], style.tolist()),
             **measures.looks(made, marks, faces.look[rows].numpy()),
