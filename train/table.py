@@ -60,7 +60,7 @@ SYSTEMS = (
     System(
         "exprgan",
         "exprgan",
-        "--width 32 --encode_from 0.01 --code_weight 0.05 --learning_rate 4e-4",
+        "--width 32 --encode_from 0.01 --code_weight 0.05 --feature_weight 0.1 --learning_rate 4e-4",
     ),
     System("stargan-extended", "stargan_extended", f"--objective log {STAR}"),
     System(
