@@ -80,9 +80,16 @@ def test_features_come_to_lie_where_they_were_meant(faces: Faces) -> None:
 
 def test_where_all_is_meant_as_it_is_nothing_moves(faces: Faces) -> None:
     picture = faces.picture[:2] / 127.5 - 1
-    torch.testing.assert_close(
-        as_meant(picture, faces.landmarks[:2], faces.landmarks[:2]), picture, atol=2e-3, rtol=0
-    )
+    assert torch.equal(as_meant(picture, faces.landmarks[:2], faces.landmarks[:2]), picture)
+
+
+def test_what_is_moved_stays_sharp(faces: Faces) -> None:
+    picture = torch.randn(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    for _ in range(2):  # as fine as photographs are
+        picture = torch.nn.functional.avg_pool2d(picture, 3, 1, 1)
+    moved = as_meant(picture, faces.landmarks[:4], faces.landmarks[:4] + 0.5)  # between the pixels, at worst
+    middle = (slice(None), slice(None), slice(40, 88), slice(40, 88))
+    assert moved[middle].diff(dim=-1).std() > 0.93 * picture[middle].diff(dim=-1).std()
 
 
 def test_the_lesson_shows_what_is_trusted(faces: Faces) -> None:
