@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, str] = {
     "sketch_style": f"the style of each drawing, of {', '.join(STYLES)}",
     "sketch_transform": "where the hand put the face: 2x3, row by row, pixels of the image to the drawing's",
     "sketch_skill": "of the freehand drawings, how right they are: 0 signs for a face, 1 an illustrator's",
-    "sketch_landmarks": "of the freehand drawings, where the hand meant each landmark, in its pixels",
+    "sketch_landmarks": "where the hand of a freehand drawing meant each landmark, in pixels of the drawing",
     "sketch_stage": "of the freehand drawings: whole, half, unfinished, or with parts missing",
     "expression": f"the class, of {', '.join(CLASSES)}",
     "intensity": "how strongly the class was acted; 1 is its prototype",

@@ -188,6 +188,12 @@ def thin_plate(
     return out
 
 
+def lattice(count: int, size: int) -> np.ndarray:
+    """(count², 2): as many points each way, evenly spread over the pixels of a picture."""
+    line = (np.arange(count) + 0.5) * (size / count) - 0.5
+    return np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
+
+
 @cache
 def pixel_grid(size: int) -> np.ndarray:
     """(size, size, 2) float32: x and y of every pixel; not to be written to."""

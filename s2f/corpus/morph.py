@@ -20,7 +20,7 @@ from numba import njit
 from ..errors import CorpusError
 from . import points as at
 from .average import smallest_triangle, unfolded
-from .geometry import SIZE, pixel_grid, push_pull, sampled, thin_plate
+from .geometry import SIZE, lattice, pixel_grid, push_pull, sampled, thin_plate
 from .look import measure_look
 from .mirror import mirror
 from .people import Sources, draw_sources
@@ -207,8 +207,7 @@ def _shrunk(box: tuple[slice, slice], size: int, across: int = _SMALL) -> tuple[
 def _moves(faces: list[Face], target: np.ndarray) -> list[np.ndarray]:
     """For each face where its picture is to be sampled, less the pixel's own place: (nodes, nodes, 2)."""
     size = faces[0].size
-    places = (np.arange(_NODES) + 0.5) * (size / _NODES) - 0.5
-    nodes = np.stack(np.meshgrid(places, places), -1).reshape(-1, 2)
+    nodes = lattice(_NODES, size)
     moves = np.vstack(
         [np.hstack([face.landmarks - target for face in faces]), np.zeros((len(_EDGE), 2 * len(faces)))]
     )
