@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import shutil
 from dataclasses import replace
@@ -15,8 +14,8 @@ import pytest
 import torch
 
 from s2f.batches import MOUTH, Faces, as_meant, read
+from tests.test_train_shipped import script
 
-ROOT = Path(__file__).parents[1]
 SIDE = 128
 
 
@@ -94,17 +93,12 @@ def test_what_is_moved_stays_sharp(faces: Faces) -> None:
 
 def test_the_lesson_shows_what_is_trusted(faces: Faces) -> None:
     """The mouth of the photograph that is to be made lies between where it was and where it was meant."""
-    spec = importlib.util.spec_from_file_location("train_drawer", ROOT / "train" / "drawer.py")
-    assert spec is not None
-    assert spec.loader is not None
-    drawer = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(drawer)
     meant = faces.landmarks[:, None].repeat(1, faces.style.shape[1], 1, 1)
     meant[:, :, MOUTH, 1] -= 8
     shifted = replace(faces, style=torch.zeros_like(faces.style), meant=meant)
     args = argparse.Namespace(freehand=1.0, resolution=SIDE)
     chosen = torch.arange(12) % len(faces)
-    batch = drawer.lesson(shifted, chosen, args, torch.Generator().manual_seed(0))
+    batch = script("drawer").lesson(shifted, chosen, args, torch.Generator().manual_seed(0))
     was = faces.landmarks[chosen][:, MOUTH].mean(1)[:, 1] / SIDE * 2 - 1
     np.testing.assert_allclose(batch["places"][:, 2, 1], was - 8 / SIDE * 2 * batch["trust"], atol=1e-4)
     assert batch["trust"].max() - batch["trust"].min() > 0.5  # each with another trust
