@@ -102,3 +102,17 @@ def test_the_lesson_shows_what_is_trusted(faces: Faces) -> None:
     was = faces.landmarks[chosen][:, MOUTH].mean(1)[:, 1] / SIDE * 2 - 1
     np.testing.assert_allclose(batch["places"][:, 2, 1], was - 8 / SIDE * 2 * batch["trust"], atol=1e-4)
     assert batch["trust"].max() - batch["trust"].min() > 0.5  # each with another trust
+
+
+def test_an_unskilled_hand_is_told_less_of_pixels_however_far_it_is_trusted(faces: Faces) -> None:
+    args = argparse.Namespace(freehand=1.0, resolution=SIDE)
+    module = script("drawer")
+    batch = module.lesson(faces, torch.arange(4) % len(faces), args, torch.Generator().manual_seed(0))
+    made = [torch.zeros_like(batch["true"])]
+
+    def lost(skill: float, trust: float) -> torch.Tensor:
+        whole = torch.full_like(batch["trust"], 1.0)
+        return torch.stack(module.pixels(made, {**batch, "skill": skill * whole, "trust": trust * whole}))
+
+    torch.testing.assert_close(lost(0, 0), lost(1, 0) / torch.tensor([4, 4, 16]))
+    torch.testing.assert_close(lost(0.6, 0), lost(0.6, 1))

@@ -123,7 +123,7 @@ def lesson(
     by_hand = faces.style[chosen] == 0
     wish = torch.where(chance() < args.freehand, 1.0, 0.0)[:, None]
     which = (chance(by_hand.shape[1]) + (by_hand == (wish > 0))).argmax(1)
-    style = faces.style[chosen, which]
+    style, skill = faces.style[chosen, which], faces.skill[chosen, which]
     true, page = to_float(faces.picture[chosen]), to_float(faces.drawing[chosen, which][:, None])
     # What is trusted is obeyed: by so much features are where the hand meant them, right or wrong.
     trust = torch.where(style == 0, chance(), 1 - 0.1 * chance())
@@ -152,6 +152,7 @@ def lesson(
         "true": functional.adaptive_avg_pool2d(true, args.resolution),
         "look": look,
         "trust": trust,
+        "skill": skill,
         "weight": weight,
         "places": places,
         "moved": moved,
@@ -159,8 +160,9 @@ def lesson(
 
 
 def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
-    """Distances at every level, and of structure; of a hand that is not trusted, detail is nobody's guess."""
-    sure = (0.25 + 0.75 * batch["trust"])[:, None, None, None]
+    """Distances at every level, and of structure. What an unskilled hand leaves out is nobody's guess, and
+    least of all where exactly it lies."""
+    sure = (0.25 + 0.75 * batch["skill"])[:, None, None, None]
     plain, bands = [], []
     for picture in made:
         true = functional.adaptive_avg_pool2d(batch["true"], picture.shape[-1])

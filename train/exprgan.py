@@ -4,7 +4,8 @@
 
 1. The controller: the decoder makes faces of random numbers and codes, D_img judges them, Q reads the codes.
 2. Encoder and decoder give a face back: L1, the person's features, and what Q reads.
-3. D_img, D_z and the total variation have their say besides.
+3. D_img, D_z and the total variation have their say besides. Of that stage's faces the paper does not say
+   which D_img and Q look at; here at faces given another's expression, since that is what is made in use.
 
 The critics learn in the second stage too, without a say in it. The rate, Adam's betas and all weights are the
 original code's, but that of the person's features: those are D_img's own, where the paper has a network for
@@ -57,6 +58,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument(
         "--feature_weight", type=float, default=LAMBDA_FEATURES, help="of what D_img sees in a face"
     )
+    p.add_argument("--critic_weight", type=float, default=LAMBDA_IMG, help="of D_img's say in stage 3")
     p.add_argument("--encode_from", type=float, default=0.2, help="share of steps before stage 2")
     p.add_argument("--critic_from", type=float, default=0.6, help="share of steps before stage 3")
     p.add_argument(
@@ -66,7 +68,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 class Coding(nn.Module):
-    """What several processes wrap: from given numbers to a face, or from a face to numbers and back."""
+    """What several processes wrap: from given numbers to a face, or from a face to numbers and back.
+
+    A face for each row of codes, which may be several times as many as there are numbers.
+    """
 
     def __init__(self, generator: ExprGAN) -> None:
         super().__init__()
@@ -76,21 +81,27 @@ class Coding(nn.Module):
         self, face: torch.Tensor, z: torch.Tensor, code: torch.Tensor, encode: bool
     ) -> tuple[torch.Tensor, torch.Tensor]:
         z = self.generator.encode(face) if encode else z
-        return self.generator.decode(z, code), z
+        return self.generator.decode(z.repeat(len(code) // len(z), 1), code), z
 
 
 def lesson(
     faces: Faces, chosen: torch.Tensor, latent: int, chance: torch.Generator
 ) -> dict[str, torch.Tensor]:
-    """Faces, half of them mirrored, their classes as codes of a strength that chance decides, and its z."""
+    """Faces, half of them mirrored, their classes as codes of a strength that chance decides, and its z;
+    the same of others' classes, to take on."""
     n = len(chosen)
     flip = torch.rand(n, 1, 1, 1, generator=chance) < 0.5
     face, labels = to_float(faces.picture[chosen]), functional.one_hot(faces.label[chosen], len(CLASSES))
+    own, drawn = labels.float(), torch.rand(n, DEPTH, generator=chance) * 2 - 1
+    z = torch.rand(n, latent, generator=chance) * 2 - 1
+    target = own[torch.randperm(n, generator=chance)]
     return {
         "face": torch.where(flip, face.flip(-1), face),
-        "labels": labels.float(),
-        "code": controller(labels.float(), torch.rand(n, DEPTH, generator=chance) * 2 - 1),
-        "z": torch.rand(n, latent, generator=chance) * 2 - 1,
+        "labels": own,
+        "code": controller(own, drawn),
+        "z": z,
+        "target_labels": target,
+        "target_code": controller(target, drawn),
     }
 
 
@@ -141,16 +152,19 @@ def main(argv: list[str] | None = None) -> None:
     for step, chosen in zip(range(start + 1, args.max_train_steps + 1), batches, strict=False):
         chance = torch.Generator().manual_seed(args.seed * 7_368_787 + step)  # the step decides what is seen
         batch = {k: v[mine].to(device) for k, v in lesson(data, chosen, args.latent, chance).items()}
-        face, labels, code = batch["face"], batch["labels"], batch["code"]
-        encode, adversarial = step > second, step <= second or step > third
+        face, labels, codes = batch["face"], batch["labels"], batch["code"]
+        encode, refine = step > second, step > third
+        adversarial, n = refine or not encode, len(face)
+        if refine:  # each face as it is, then with another's expression
+            labels, codes = (torch.cat([batch[k], batch[f"target_{k}"]]) for k in ("labels", "code"))
 
         with accelerator.autocast():
-            made, z = model(face, batch["z"], code, encode)
-            real_logit, _, real_features = critic(face, labels)
-            fake_logit, read_code, _ = critic(made.detach(), labels)
+            made, z = model(face, batch["z"], codes, encode)
+            real_logit, _, real_features = critic(face, batch["labels"])
+            fake_logit, read_code, _ = critic(made[-n:].detach(), labels[-n:])
             z_loss = losses.log_critic(z_critic(batch["z"]), z_critic(z.detach()))
         loss_d = losses.log_critic(real_logit, fake_logit)
-        loss_q = BLOCKS * functional.mse_loss(read_code, code)
+        loss_q = BLOCKS * functional.mse_loss(read_code, codes[-n:])
         critic_optimizer.zero_grad()
         z_optimizer.zero_grad()
         accelerator.backward(loss_d + loss_q + (z_loss if encode else 0 * z_loss))
@@ -164,19 +178,19 @@ def main(argv: list[str] | None = None) -> None:
             z_logit = z_judge(z)
         for one in (judge, z_judge):
             one.requires_grad_(True)
-        fooled, z_fooled = losses.log_generator(fake_logit), losses.log_generator(z_logit)
-        codes = BLOCKS * functional.mse_loss(read_code, code)
-        loss = args.code_weight * codes + (LAMBDA_IMG if encode else 1.0) * adversarial * fooled
-        said = {"critic": loss_d, "read": loss_q, "fooled": fooled, "codes": codes}
+        fooled, z_fooled = losses.log_generator(fake_logit[-n:]), losses.log_generator(z_logit)
+        told = BLOCKS * functional.mse_loss(read_code[-n:], codes[-n:])
+        loss = args.code_weight * told + (args.critic_weight if encode else 1.0) * adversarial * fooled
+        said = {"critic": loss_d, "read": loss_q, "fooled": fooled, "codes": told}
         if encode:
-            l1 = functional.l1_loss(made, face)
-            features = functional.l1_loss(fake_features, real_features.detach())
+            l1 = functional.l1_loss(made[:n], face)
+            features = functional.l1_loss(fake_features[:n], real_features.detach())
             loss = loss + l1 + args.feature_weight * features
             said |= {"l1": l1, "features": features, "z_critic": z_loss, "z_fooled": z_fooled}
             if who is not None:
-                person = functional.l1_loss(who.features(made), who.features(face))
+                person = functional.l1_loss(who.features(made[:n]), who.features(face))
                 loss, said["person"] = loss + LAMBDA_IDENTITY * person, person
-            if adversarial:
+            if refine:
                 rough = losses.total_variation(made)
                 loss = loss + LAMBDA_Z * z_fooled + LAMBDA_TV * args.resolution * rough
         optimizer.zero_grad()

@@ -57,6 +57,8 @@ def flags(about: str | None) -> argparse.ArgumentParser:
     p.add_argument("--width", type=int, default=64)
     p.add_argument("--blocks", type=int, default=6)
     p.add_argument("--critic_width", type=int, default=64)
+    p.add_argument("--class_weight", type=float, default=LAMBDA_CLS, help="of naming the class, for both")
+    p.add_argument("--cycle_weight", type=float, default=LAMBDA_REC, help="of the way back to the face")
     p.add_argument(
         "--n_critic", type=int, help="its steps to one of the generator: 5 with wgan-gp, 1 with log"
     )
@@ -159,7 +161,7 @@ def main(argv: list[str] | None = None) -> None:
             real_source, real_class = critic(face)
             fake_source, _ = critic(fake)
         named = functional.cross_entropy(real_class, batch["label"])
-        loss_d = critic_loss(real_source, fake_source) + LAMBDA_CLS * named
+        loss_d = critic_loss(real_source, fake_source) + args.class_weight * named
         said = {"critic": loss_d, "named_real": named}
         if args.objective == "wgan-gp":
             slope = losses.gradient_penalty(lambda x: critic(x)[0], face, fake, batch["mix"])
@@ -180,7 +182,7 @@ def main(argv: list[str] | None = None) -> None:
             fooled = generator_loss(fake_source)
             named = functional.cross_entropy(fake_class, batch["target_label"])
             cycle = functional.l1_loss(back, face)
-            loss = fooled + LAMBDA_CLS * named + LAMBDA_REC * cycle
+            loss = fooled + args.class_weight * named + args.cycle_weight * cycle
             optimizer.zero_grad()
             accelerator.backward(loss)
             optimizer.step()

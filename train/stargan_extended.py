@@ -13,7 +13,7 @@ import copy
 import logging
 
 import torch
-from stargan import LAMBDA_CLS, LAMBDA_GP, LAMBDA_REC, depth_of, flags, lesson, of_classes, rivals, sheet
+from stargan import LAMBDA_GP, depth_of, flags, lesson, of_classes, rivals, sheet
 from torch.nn import functional
 from tqdm import tqdm
 
@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> None:
             fake_source, _ = critic(fake)
             back_loss = critic_loss(back_critic(face), back_critic(back))
         named = functional.cross_entropy(real_class, batch["label"])
-        loss_d = critic_loss(real_source, fake_source) + LAMBDA_CLS * named + back_loss
+        loss_d = critic_loss(real_source, fake_source) + args.class_weight * named + back_loss
         said = {"critic": loss_d, "back_critic": back_loss, "named_real": named}
         if args.objective == "wgan-gp":
             slope = losses.gradient_penalty(lambda x: critic(x)[0], face, fake, batch["mix"])
@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
             fooled = generator_loss(fake_source)
             named = functional.cross_entropy(fake_class, batch["target_label"])
             cycle = functional.l1_loss(back, face)
-            loss = fooled + LAMBDA_CLS * named + LAMBDA_REC * cycle + LAMBDA_BACK * back_fooled
+            loss = fooled + args.class_weight * named + args.cycle_weight * cycle + LAMBDA_BACK * back_fooled
             optimizer.zero_grad()
             accelerator.backward(loss)
             optimizer.step()

@@ -16,7 +16,8 @@ Our deviations, and what was open:
   strength at 0, and its code is nought. Of a blend w the blocks are (2·wᵢ − Σw)·|u|: the published ones where
   one class has all the weight.
 - D_img's batch norms are group norms: what one process learns must not depend on which pictures lie beside
-  it in another. Its label joins its deepest features instead of every layer.
+  it in another. Its label does not join every layer, where Q would see it, but picks one of seven answers
+  that its deepest features give, added to one for all (Miyato & Koyama's projection, arXiv 1802.05637).
 - The code joins the decoder at its start and at each level once, not repeated to equal the width of z.
 - The person is kept by features of a network for faces (the paper: VGG-Face, whose terms forbid most uses);
   here by those of D_img, which the original code matches too, or of a network of our own: see
@@ -120,14 +121,14 @@ class ExprGANDiscriminator(nn.Module, HubMixin):
             conv = nn.Conv2d(inputs, outputs, 5, stride=2, padding=2, bias=False)
             layers += [conv, nn.GroupNorm(4, outputs), nn.ReLU()]
         self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8 * w * (size // 16) ** 2, 16 * width))
-        self.source = nn.Linear(16 * width + len(CLASSES), 1)
+        self.source, self.match = nn.Linear(16 * width, 1), nn.Linear(16 * width, len(CLASSES))
         self.read = nn.Sequential(nn.Linear(16 * width, 64), nn.ReLU(), nn.Linear(64, BLOCKS * DEPTH))
 
     def forward(
         self, face: torch.Tensor, labels: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         features = functional.leaky_relu(self.trunk(face), 0.2)
-        logit = self.source(torch.cat([features, labels.to(features)], 1))
+        logit = self.source(features) + (self.match(features) * labels.to(features)).sum(1, keepdim=True)
         return logit, torch.tanh(self.read(features)), features
 
 
