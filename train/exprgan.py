@@ -4,8 +4,11 @@
 
 1. The controller: the decoder makes faces of random numbers and codes, D_img judges them, Q reads the codes.
 2. Encoder and decoder give a face back: L1, the person's features, and what Q reads.
-3. D_img, D_z and the total variation have their say besides. Of that stage's faces the paper does not say
-   which D_img and Q look at; here at faces given another's expression, since that is what is made in use.
+3. D_img, D_z and the total variation have their say besides. Which faces D_img and Q look at then is open;
+   here at faces given another's expression, as in use.
+
+Q learns to read the codes of photographs, whose classes are known. Published, it learns from what is made,
+whatever that is: here it and the decoder then agreed on colours, and no face changed its expression.
 
 The critics learn in the second stage too, without a say in it. The rate, Adam's betas and all weights are the
 original code's, but that of the person's features: those are D_img's own, where the paper has a network for
@@ -160,11 +163,11 @@ def main(argv: list[str] | None = None) -> None:
 
         with accelerator.autocast():
             made, z = model(face, batch["z"], codes, encode)
-            real_logit, _, real_features = critic(face, batch["labels"])
-            fake_logit, read_code, _ = critic(made[-n:].detach(), labels[-n:])
+            real_logit, real_code, real_features = critic(face, batch["labels"])
+            fake_logit, _, _ = critic(made[-n:].detach(), labels[-n:])
             z_loss = losses.log_critic(z_critic(batch["z"]), z_critic(z.detach()))
         loss_d = losses.log_critic(real_logit, fake_logit)
-        loss_q = BLOCKS * functional.mse_loss(read_code, codes[-n:])
+        loss_q = BLOCKS * functional.mse_loss(real_code, codes[:n])
         critic_optimizer.zero_grad()
         z_optimizer.zero_grad()
         accelerator.backward(loss_d + loss_q + (z_loss if encode else 0 * z_loss))

@@ -7,7 +7,7 @@ One after the other, at 64² and at widths that one processor core can train (ou
 nothing smaller than 128²); DIR/NAME is a run, DIR/NAME.log what it said. Started again, it skips what is
 finished and goes on where the rest stopped; with more --images a finished run is gone on with. Every system
 sees equally many pictures, --images. So few call for many small steps: batches of 8 or 4, rates above the
-papers', and two or three steps of a critic to one of its generator where the paper has five.
+papers', and one or two steps of a critic to one of its generator where the paper has five.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ SYSTEMS = (
     System("own-editor", "editor", OWN),
     System("multilevel", "multilevel", f"{LEVELS} 16 32"),
     System("ganimation", "ganimation", f"{STAR} --n_critic 2 --train_batch_size 4"),
-    System("stargan-wgan-gp", "stargan", f"--objective wgan-gp --n_critic 3 {STAR} --train_batch_size 4"),
+    System(
+        "stargan-wgan-gp",
+        "stargan",
+        f"--objective wgan-gp --n_critic 1 --class_weight 10 --cycle_weight 100 {STAR}",
+    ),
     System(
         "deepfacedrawing",
         "deepfacedrawing",
@@ -60,7 +64,8 @@ SYSTEMS = (
     System(
         "exprgan",
         "exprgan",
-        "--width 32 --encode_from 0.01 --code_weight 0.05 --feature_weight 0.1 --learning_rate 4e-4",
+        "--width 32 --encode_from 0.01 --critic_from 0.4 --code_weight 0.05 --feature_weight 0.1 "
+        "--learning_rate 4e-4",
     ),
     System("stargan-extended", "stargan_extended", f"--objective log {STAR}"),
     System(
