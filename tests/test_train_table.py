@@ -40,6 +40,7 @@ def test_every_system_is_told_what_its_script_takes(table: ModuleType, tmp_path:
         "table",
         *("classifier", "alexnet", "identity", "reader", "framing", "doodles"),  # what scores and what reads
         "enhancer",
+        "blend",
     }
 
 
