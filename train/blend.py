@@ -19,7 +19,7 @@ import torch
 
 from s2f.errors import S2FError
 from s2f.models import load_model
-from s2f.training import TrainingError
+from s2f.training import TrainingError, update_average
 
 logger = logging.getLogger(__name__)
 
@@ -38,16 +38,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def blended(later: Any, earlier: Any, share: float) -> Any:
     """The later model with its learned weights moved towards the earlier's; what is not learned stays."""
-    theirs = dict(earlier.named_parameters())
-    mine = dict(later.named_parameters())
-    if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in theirs.items()}:
+    mine, theirs = ({k: v.shape for k, v in m.state_dict().items()} for m in (later, earlier))
+    if mine != theirs:
         raise TrainingError(
             f"got a {type(later).__name__} and a {type(earlier).__name__} of other sizes, expected two of "
             "one size; give a run and the one that it went on from"
         )
-    with torch.no_grad():
-        for name, weight in mine.items():
-            weight.lerp_(theirs[name], share)
+    update_average(earlier, later, share)
+    later.load_state_dict(earlier.state_dict())
     return later
 
 
