@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from s2f.batches import MOUTH, Faces, as_meant, read
+from s2f.batches import MOUTH, Faces, as_meant, read, to_float
+from s2f.models import Reader
+from s2f.shipped import BUNDLED
 from tests.test_train_shipped import script
 
 SIDE = 128
@@ -116,3 +118,18 @@ def test_an_unskilled_hand_is_told_less_of_pixels_however_far_it_is_trusted(face
 
     torch.testing.assert_close(lost(0, 0), lost(1, 0) / torch.tensor([4, 4, 16]))
     torch.testing.assert_close(lost(0.6, 0), lost(0.6, 1))
+
+
+def test_what_the_reader_sees_on_its_way_counts(faces: Faces) -> None:
+    """Another's face in the same places and with the same expression is still another."""
+    reader = Reader.from_pretrained(str(BUNDLED / "reader")).eval().requires_grad_(False)
+    read_alike, true = script("drawer").read_alike, to_float(faces.picture[:2])
+    assert [float(x) for x in read_alike(reader, true, true)] == [0, 0]
+    made = torch.nn.functional.avg_pool2d(true, 5, 1, 2).requires_grad_()
+    shown, seen = read_alike(reader, made, true)
+    (shown + seen).backward()
+    assert made.grad is not None
+    assert made.grad.abs().sum() > 0
+    shown, seen = shown.detach(), seen.detach()
+    assert 0.05 < float(seen) < float(read_alike(reader, torch.zeros_like(true), true)[1])
+    assert float(shown) > 0

@@ -181,13 +181,17 @@ def eased(fake: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return kept * fake + (1 - kept) * fake.detach()
 
 
-def read_alike(reader: Reader, made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
-    """Features where they should be and the expression asked for, as the reader sees them."""
+def read_alike(reader: Reader, made: torch.Tensor, true: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features where they should be and the expression asked for, as the reader sees them; and by what share
+    all else that it sees on the way there differs."""
     with torch.no_grad():
-        wanted = reader.read(true)
-    got = reader.read(made)
+        true_seen = reader.seen(true)
+        wanted = reader.told(*true_seen)
+    made_seen = reader.seen(made)
+    got = reader.told(*made_seen)
     units = (got.units.sigmoid() - wanted.units.sigmoid()).abs().mean()
-    return 8 * units + 20 * (got.places - wanted.places).abs().mean()
+    seen = losses.feature_matching([*true_seen], [*made_seen], relative=True)
+    return 8 * units + 20 * (got.places - wanted.places).abs().mean(), seen
 
 
 @torch.no_grad()
@@ -324,9 +328,9 @@ def main(argv: list[str] | None = None) -> None:
 
         if not ahead:
             l1, bands, structure = pixels(made, batch)
-            shown = read_alike(reader, made[-1], batch["true"])
-            loss = 6 * l1 + 6 * bands + 2 * structure + shown
-            said |= {"l1": l1, "bands": bands, "structure": structure, "read": shown}
+            shown, seen = read_alike(reader, made[-1], batch["true"])
+            loss = 6 * l1 + 6 * bands + 2 * structure + shown + 2 * seen
+            said |= {"l1": l1, "bands": bands, "structure": structure, "read": shown, "seen": seen}
             if step > critic_step:
                 judge.requires_grad_(False)  # it only points the way now
                 with accelerator.autocast():

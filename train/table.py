@@ -64,8 +64,8 @@ SYSTEMS = (
     System(
         "exprgan",
         "exprgan",
-        "--width 32 --encode_from 0.01 --critic_from 0.4 --code_weight 0.05 --feature_weight 0.1 "
-        "--learning_rate 4e-4",
+        "--width 32 --encode_from 0.01 --critic_from 0.55 --code_weight 0.05 --feature_weight 0.1 "
+        "--train_batch_size 4",
     ),
     System("stargan-extended", "stargan_extended", f"--objective log {STAR}"),
     System(

@@ -23,7 +23,8 @@ Our deviations, and what was open:
   here by those of D_img, which the original code matches too, or of a network of our own: see
   train/exprgan.py.
 - The start is He's, and grey: with the usual one signals reach z at a fiftieth of their strength, and in the
-  first stage all answers become white, from where no gradient leads back.
+  first stage all answers become white, from where no gradient leads back. z starts near its middle: at the
+  ends of its tanh it is the same for everybody, and learns no more.
 - Any face is brought to `size`, and the answer back.
 """
 
@@ -81,6 +82,8 @@ class ExprGAN(nn.Module, HubMixin):
         self.encoder = nn.Sequential(
             *layers, nn.Flatten(), nn.Linear(widths[-1] * self.side**2, latent), nn.Tanh()
         )
+        with torch.no_grad():
+            self.encoder[-2].weight.mul_(0.2)  # type: ignore[operator]
         code, narrowing = BLOCKS * DEPTH, [16 * w, 8 * w, 4 * w, 2 * w, w, w // 2]
         self.start = nn.Linear(latent + code, narrowing[0] * self.side**2)
         self.up = nn.ModuleList(

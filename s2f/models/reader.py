@@ -82,6 +82,10 @@ class Reader(nn.Module, HubMixin):
 
     def read(self, picture: torch.Tensor) -> Cells:
         """What losses need."""
+        return self.told(*self.seen(picture))
+
+    def seen(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the trunk finds in a picture: (N, 4w, 16, 16) and (N, 8w, 8, 8) of 128 pixels."""
         if picture.dim() != 4 or picture.shape[1] not in (1, 3):
             raise ModelError(
                 f"got a picture of shape {list(picture.shape)}, expected [batch, 3, height, width], or one "
@@ -92,8 +96,11 @@ class Reader(nn.Module, HubMixin):
             picture = functional.interpolate(
                 picture, sides, mode="bilinear", antialias=True, align_corners=False
             )
-        fine = self.fine(self.stem(picture.expand(-1, 3, -1, -1)))  # (N, 4w, 16, 16) of 128 pixels
-        coarse = self.coarse(fine)  # (N, 8w, 8, 8)
+        fine = self.fine(self.stem(picture.expand(-1, 3, -1, -1)))
+        return fine, self.coarse(fine)
+
+    def told(self, fine: torch.Tensor, coarse: torch.Tensor) -> Cells:
+        """What follows from that."""
         whole = self.whole(coarse).mean((2, 3))  # (N, 8w)
         far = functional.interpolate(self.far(coarse), fine.shape[-2:], mode="bilinear", align_corners=False)
         x = self.merged(self.near(fine) + far + self.everywhere(whole)[:, :, None, None])  # (N, 5w, 16, 16)
