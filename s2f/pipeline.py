@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import torch
 
 ROLES = ("drawer", "editor", "restorer")
-FAITHFULNESS = 0.5  # as far as the hand itself deserves it
+FAITHFULNESS = 0.5  # more of a sure hand's lines than of an unsure one's
 
 
 @dataclass(frozen=True)

@@ -230,7 +230,7 @@ def tempered(more: torch.Tensor) -> torch.Tensor:
 
 def leaned(skill: torch.Tensor, faithfulness: float | torch.Tensor) -> torch.Tensor:
     """The trust: 0 and 1 are absolute, 0.5 lies half way from the hand's skill to 1, between them straight
-    lines. Naive proportions in clean lines are meant so, and features half way off their lines are smeared."""
+    lines. Wrong proportions in clean lines are meant so, and features half way off their lines smear."""
     asked, usual = torch.as_tensor(faithfulness).to(skill), (1 + skill) / 2
     return torch.where(asked < 0.5, 2 * asked * usual, usual + (2 * asked - 1) * (1 - usual))
 

@@ -44,7 +44,7 @@ class Endpoints:
             drawing: an image file with dark lines on light paper
             expression: none to leave it as drawn, or a text such as happy:0.7 or happy:0.6+surprised:0.4
             look: none to leave it open, or a text such as skin=tan, hair=black, eye=#6d8398
-            faithfulness: 1 follows every line, 0 makes a plausible face first, 0.5 as the hand deserves
+            faithfulness: 1 follows every line, 0 makes a plausible face first, 0.5 more so of a sure hand
             seed: another number, another face of the same drawing
             enhance: off, enhancer or gfpgan: what restores fine detail afterwards
             strength: how much of that, 0 to 1
