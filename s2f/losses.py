@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch.nn import functional
@@ -120,7 +120,7 @@ def slope(logits: list[torch.Tensor], real: torch.Tensor) -> torch.Tensor:
 
 
 def feature_matching(
-    real: list[torch.Tensor], fake: list[torch.Tensor], relative: bool = False
+    real: Sequence[torch.Tensor], fake: Sequence[torch.Tensor], relative: bool = False
 ) -> torch.Tensor:
     """Mean |D_i(x) − D_i(G)| over the critic's layers (pix2pixHD, arXiv 1711.11585, equation 4).
 

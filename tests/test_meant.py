@@ -121,7 +121,7 @@ def test_an_unskilled_hand_is_told_less_of_pixels_however_far_it_is_trusted(face
 
 
 def test_what_the_reader_sees_on_its_way_counts(faces: Faces) -> None:
-    """Another's face in the same places and with the same expression is still another."""
+    """Nothing for the photograph itself, something for a soft one, most for no face; it can be learned."""
     reader = Reader.from_pretrained(str(BUNDLED / "reader")).eval().requires_grad_(False)
     read_alike, true = script("drawer").read_alike, to_float(faces.picture[:2])
     assert [float(x) for x in read_alike(reader, true, true)] == [0, 0]

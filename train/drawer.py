@@ -190,7 +190,7 @@ def read_alike(reader: Reader, made: torch.Tensor, true: torch.Tensor) -> tuple[
     made_seen = reader.seen(made)
     got = reader.told(*made_seen)
     units = (got.units.sigmoid() - wanted.units.sigmoid()).abs().mean()
-    seen = losses.feature_matching([*true_seen], [*made_seen], relative=True)
+    seen = losses.feature_matching(true_seen, made_seen, relative=True)
     return 8 * units + 20 * (got.places - wanted.places).abs().mean(), seen
 
 

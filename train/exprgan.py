@@ -136,6 +136,7 @@ def main(argv: list[str] | None = None) -> None:
     plain = ExprGAN(args.resolution, args.width, args.latent)
     judge, z_judge = ExprGANDiscriminator(args.resolution, args.width), LatentDiscriminator(args.latent)
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(device)
+    # fused: beside so many weights the pictures are little work
     optimizer, critic_optimizer, z_optimizer = (
         torch.optim.Adam(m.parameters(), args.learning_rate, betas=(0.5, 0.999), fused=True)
         for m in (plain, judge, z_judge)
