@@ -26,11 +26,6 @@ def binaries() -> Path | None:
     return Path(named).resolve().parent if named else None
 
 
-def _as_nobody_special(words: list[str]) -> list[str]:
-    """PostgreSQL refuses to run as root."""
-    return ["runuser", "-u", "postgres", "--", *words] if os.geteuid() == 0 else words
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -49,13 +44,25 @@ def server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="s2f-postgres-"))  # a test's own folder is closed to other users
     password, port = secrets.token_hex(16), _free_port()
     (folder / "password").write_text(password)
-    if os.geteuid() == 0:
+    user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+    if user:
         for path in (folder, folder / "password"):
-            shutil.chown(path, "postgres")
+            shutil.chown(path, user)
 
     def call(program: str, *words: str) -> None:
-        line = _as_nobody_special([str(programs / program), *words])
-        done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        line = [str(programs / program), *words]
+        groups = [] if user else None
+        done = subprocess.run(
+            line,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            user=user,
+            group=user,
+            extra_groups=groups,
+        )
         log = folder / "log"
         assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
 

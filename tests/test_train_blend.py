@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from s2f.models import load_model
-from s2f.models.drawer import Drawer
+from s2f.batches import read, to_float
+from s2f.models import Drawer, Editor, load_model
 from s2f.training import TrainingError
-from tests.test_train_shipped import script
+from tests.test_train_shipped import ROOT, script
+
+
+@pytest.fixture(autouse=True)
+def _siblings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "train"))  # it uses what the drawer's script has
 
 
 def drawer(folder: Path, seed: int, width: int = 8) -> Drawer:
@@ -39,6 +44,26 @@ def test_learned_weights_meet_and_the_story_stays(tmp_path: Path) -> None:
     assert made.hand.bias.item() == pytest.approx(0.1, abs=1e-3)  # the later's: fitted, not learned
     told = json.loads((tmp_path / "out" / "training.json").read_text("utf-8"))
     assert told == {"images_seen": 480, "kept": "earlier", "kept_share": 0.25}
+
+
+def test_the_reading_of_hands_is_fitted_to_the_blend(tmp_path: Path, mini_corpus: Path) -> None:
+    drawer(tmp_path / "later", 1)
+    drawer(tmp_path / "earlier", 2)
+    script("blend").main([*words(tmp_path, 0.5), "--corpus", str(mini_corpus)])
+    made = Drawer.from_pretrained(tmp_path / "out")
+    faces = read(str(mini_corpus), "train", 256).invented()
+    skill = faces.skill[torch.arange(len(faces)), torch.arange(len(faces)) % faces.skill.shape[1]]
+    pages = [faces.drawing[n, n % faces.drawing.shape[1]] for n in range(len(faces))]
+    told = torch.stack([made.skill(made.seen(to_float(page[None, None])))[0] for page in pages])
+    assert (told - skill).abs().mean() < 0.8 * (skill - skill.mean()).abs().mean()
+
+
+def test_only_a_drawer_reads_hands(tmp_path: Path, mini_corpus: Path) -> None:
+    for name in ("later", "earlier"):
+        Editor(size=128, widths=[8, 16], detail=8, condition=8).save_pretrained(tmp_path / name)
+    with pytest.raises(TrainingError, match="expected a Drawer, which reads hands; leave"):
+        script("blend").main([*words(tmp_path, 0.5), "--corpus", str(mini_corpus)])
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_that_are_not_of_one_size_are_refused(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Blend a model that was trained on with the one it began from: weights between the two.
 
-    python train/blend.py --model runs/drawer --kept runs/drawer-before --share 0.15 --output_dir runs/blend
+    python train/blend.py --model runs/drawer --kept runs/drawer-before --share 0.5 --corpus faces \\
+        --output_dir runs/blend
 
 Weights trained on from the same start can be averaged number by number (Wortsman et al., arXiv 2109.01903).
 Of drawers, what is sharper in the later and likelier in the earlier meets in the middle: which share of the
-earlier is best, only an evaluation on the validation split tells.
+earlier is best, only an evaluation on the validation split tells. What reads a hand's skill is fitted to
+what the rest sees, not learned: with --corpus it is fitted to the blend, without it stays the later model's.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from drawer import DRAWN, fit_hand
 
+from s2f.batches import read
 from s2f.errors import S2FError
-from s2f.models import load_model
+from s2f.models import Drawer, load_model
 from s2f.training import TrainingError, update_average
 
 logger = logging.getLogger(__name__)
@@ -29,6 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--model", type=Path, required=True, help="folder of the later run, whose story stays")
     p.add_argument("--kept", type=Path, required=True, help="folder of the earlier one")
     p.add_argument("--share", type=float, required=True, help="of the earlier one's weights, from 0 to 1")
+    p.add_argument("--corpus", help="of a drawer: folder or repository to fit the reading of hands to")
     p.add_argument("--output_dir", type=Path, required=True)
     args = p.parse_args(argv)
     if not 0 <= args.share <= 1:
@@ -52,6 +57,12 @@ def blended(later: Any, earlier: Any, share: float) -> Any:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     model = blended(load_model(args.model), load_model(args.kept), args.share)
+    if args.corpus:
+        if not isinstance(model, Drawer):
+            raise TrainingError(
+                f"got --corpus and a {type(model).__name__}, expected a Drawer, which reads hands; leave it out"
+            )
+        fit_hand(model.eval(), read(args.corpus, "train", DRAWN).invented(), torch.device("cpu"))
     model.save_pretrained(args.output_dir, dtype=torch.float16)
     if (story := args.model / "training.json").is_file():
         told = json.loads(story.read_text("utf-8")) | {"kept": args.kept.name, "kept_share": args.share}
