@@ -61,7 +61,7 @@ def test_the_reading_of_hands_is_fitted_to_the_blend(tmp_path: Path, mini_corpus
 def test_only_a_drawer_reads_hands(tmp_path: Path, mini_corpus: Path) -> None:
     for name in ("later", "earlier"):
         Editor(size=128, widths=[8, 16], detail=8, condition=8).save_pretrained(tmp_path / name)
-    with pytest.raises(TrainingError, match="expected a Drawer, which reads hands; leave"):
+    with pytest.raises(TrainingError, match="expected a Drawer, who reads hands; drop it"):
         script("blend").main([*words(tmp_path, 0.5), "--corpus", str(mini_corpus)])
     assert not (tmp_path / "out").exists()
 

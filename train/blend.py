@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.corpus:
         if not isinstance(model, Drawer):
             raise TrainingError(
-                f"got --corpus and a {type(model).__name__}, expected a Drawer, which reads hands; leave it out"
+                f"got --corpus and a {type(model).__name__}, expected a Drawer, who reads hands; drop it"
             )
         fit_hand(model.eval(), read(args.corpus, "train", DRAWN).invented(), torch.device("cpu"))
     model.save_pretrained(args.output_dir, dtype=torch.float16)
