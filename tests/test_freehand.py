@@ -293,16 +293,18 @@ def test_lines_and_ink_lie_where_the_landmarks_are_said_to_be(size: int) -> None
     away, darkness = [], []
     for seed in range(90):
         drawing = draw(face(), np.random.default_rng(seed), size=size, skill=1.0)
+        lips = drawing.landmarks[87:109]
         lines = [line for part, line in drawing.strokes if part == "mouth"]
+        lines = [line for line in lines if line[:, 1].mean() < lips[:, 1].max()]  # no shadow below the lip
         if lines:
             line = np.concatenate(lines)
-            middle = [
-                (np.min(points, 0) + np.max(points, 0)) / 2 for points in (line, drawing.landmarks[87:109])
-            ]
-            away.append(middle[0] - middle[1])
+            middle = [(np.min(points, 0) + np.max(points, 0)) / 2 for points in (line, lips)]
+            if drawing.ways["mouth"] in ("lips", "dark"):  # both lips, not the line between them alone
+                away.append(middle[0] - middle[1])
             x, y = np.clip(np.round(line).astype(int), 0, size - 1).T
             darkness.append(np.median(cv2.erode(drawing.image, np.ones((3, 3)))[y, x]))
-    assert np.abs(np.median(away, 0)).max() < 0.006 * size
+    assert len(away) > 30
+    assert np.median(np.abs(away), 0).max() < 0.004 * size
     assert np.max(darkness) < 225
     assert np.median(darkness) < 80
 
@@ -348,6 +350,16 @@ def test_an_open_smile_is_often_one_curve(skill: float) -> None:
     assert 8 < len(curved) < 45
     curves = [mouth_bend(drawing) for drawing in curved if has(drawing, "mouth")]
     assert np.median(curves) > 0.05
+
+
+@pytest.mark.parametrize(("skill", "spread"), [(1.0, 0.03), (0.2, 0.12)])
+def test_eyes_are_set_wider_or_closer_in_a_head_by_who_draws_ill(skill: float, spread: float) -> None:
+    drawings = [draw(face(), np.random.default_rng(s), size=256, skill=skill) for s in range(60)]
+    eyes = np.array([np.hypot(*(d.landmarks[0] - d.landmarks[1])) for d in drawings])
+    ears = np.array([np.hypot(*(d.landmarks[117] - d.landmarks[122])) for d in drawings])
+    seen = np.hypot(*(MEAN[117] - MEAN[122])) / np.hypot(*(MEAN[0] - MEAN[1]))
+    assert 0.5 * spread < np.std(ears / eyes) / seen < 1.5 * spread
+    assert np.median(ears / eyes) < 1.02 * seen  # wider, more often
 
 
 def test_some_who_cannot_draw_make_a_sign_of_a_face() -> None:

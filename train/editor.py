@@ -3,7 +3,8 @@
     accelerate launch train/editor.py --corpus corpus --output_dir runs/editor --max_train_steps 6000
 
 Rows of one sitting differ in the expression alone, so any two of them are an aligned pair. The editor learns
-to read the source's units besides, and is given the true ones half of the time.
+to read the source's units besides, and is given the true ones half of the time. A reader, which is not
+trained here, must find in the face made what it finds in the true one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import copy
 import logging
 
 import torch
+from drawer import read_alike
 from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -20,8 +22,9 @@ from tqdm import tqdm
 from s2f import losses
 from s2f.batches import MIRRORED, Faces, face_places, face_weight, read, to_float
 from s2f.errors import S2FError
-from s2f.models import Critic, Editor
+from s2f.models import Critic, Editor, Reader
 from s2f.models.editor import Edit
+from s2f.shipped import BUNDLED
 from s2f.training import (
     Clock,
     TrainingError,
@@ -45,6 +48,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--init", help="folder or repository of an editor to go on from")
     p.add_argument("--size", type=int, default=512, help="of the pictures the editor is meant for")
     p.add_argument("--widths", type=int, nargs="+", default=[48, 96, 160, 224])
+    p.add_argument("--reader", default=str(BUNDLED / "reader"), help="who checks what the face shows")
     p.add_argument("--critic_width", type=int, default=64)
     p.add_argument("--critic_from", type=float, default=0.35, help="share of steps before the critic joins")
     p.add_argument("--critic_learning_rate", type=float, default=5e-4)
@@ -166,6 +170,7 @@ def main(argv: list[str] | None = None) -> None:
     plain = Editor.from_pretrained(args.init) if args.init else Editor(args.size, args.widths)
     judge = Critic(channels=3, width=args.critic_width)
     plain, judge = (m.to(memory_format=torch.channels_last) for m in (plain, judge))  # type: ignore[call-overload]
+    reader = Reader.from_pretrained(args.reader).eval().requires_grad_(False).to(accelerator.device)
     average = copy.deepcopy(plain).eval().requires_grad_(False).to(accelerator.device)
     optimizer = torch.optim.Adam(plain.parameters(), args.learning_rate, betas=(0.7, 0.99))
     critic_optimizer = torch.optim.Adam(judge.parameters(), args.critic_learning_rate, betas=(0.0, 0.99))
@@ -196,8 +201,9 @@ def main(argv: list[str] | None = None) -> None:
         units = functional.smooth_l1_loss(edit.source.float(), batch["source"], beta=0.1)
         led = way_home(edit.flow.float(), batch["at"], batch["was"])
         smooth, new = losses.total_variation(edit.flow.float()), edit.attention.float().mean()
-        loss = 8 * l1 + 6 * bands + 4 * moved + 60 * led + 2 * units + 2 * smooth + 0.05 * new
-        said = {"l1": l1, "moved": moved, "led": led, "units": units, "new": new}
+        told, seen = read_alike(reader, edit.face.float(), true)
+        loss = 8 * l1 + 6 * bands + 4 * moved + 60 * led + 2 * units + 2 * smooth + 0.05 * new + told + seen
+        said = {"l1": l1, "moved": moved, "led": led, "units": units, "new": new, "read": told, "seen": seen}
 
         if step > critic_step:
             calm = step % CALM_EVERY == 0

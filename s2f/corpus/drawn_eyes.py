@@ -39,7 +39,7 @@ def eyes(hand: Hand, sitter: Sitter) -> None:
             "almond": 0.08 + 1.7 * hand.skill,
             "simple": 0.3,
             "oval": 0.06 + 0.7 * sign,
-            "dot": 0.5 * sign * (1 - wide),
+            "dot": (0.05 + 0.5 * sign) * (1 - wide),
             "anime": 0.08,
             "ring": 0.04 + 0.3 * sign,
             "scribble": 0.09 + 0.12 * bad,

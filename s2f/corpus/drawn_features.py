@@ -146,14 +146,14 @@ def _closed_mouth(hand: Hand, sitter: Sitter, width: float, care: float, *, one_
         "lips": 0.5 + 0.4 * hand.skill,
         "outline": 0.3 if sitter.bend < 0.03 else 0.06,  # of a smile it would be a laugh
         "under": 0.3,
-        "dark": 0.14,
+        "dark": 0.24,
         "top": 0.1,
     }
     kind = choose(rng, {"sign": 0.4 + 0.8 * bad, "line": 0.5, "under": 0.12} if one_curve else shares)
     sitter.drawn["mouth"] = kind
     slit = lm[SLIT_UP] / 2 + lm[SLIT_LOW] / 2
     if kind == "sign":
-        curve = _arc(lm, _sign_bend(sitter, rng), width, rng.uniform(1.2, 3.5))
+        curve = _arc(lm, _sign_bend(sitter, rng), width, rng.uniform(1.0, 3.5))
         hand.line(curve, width=rng.uniform(1, 1.5), care=care)
         return
     if kind == "outline":  # of the lips, and no line between them
@@ -194,7 +194,8 @@ def _open_mouth(hand: Hand, sitter: Sitter, gap: float, width: float, care: floa
     if sign:
         middle, tall = (up[3] + low[3]) / 2, float(low[3, 1] - up[3, 1])
         if gap > 0.2 and sitter.bend < 0.06 and _astonished(sitter):  # an O
-            ring = ellipse(middle, 0.5 * min(width, 1.4 * tall), 0.55 * tall, 10)
+            small = rng.uniform(0.65, 1.0)
+            ring = ellipse(middle, 0.5 * small * min(width, 1.4 * tall), 0.55 * small * tall, 10)
         elif sitter.bend > 0.02 or (sitter.pull("AU12") > 0.35 and sitter.bend > 0):  # a half moon
             moon = _arc(lm, max(0.14, _sign_bend(sitter, rng)), width)
             lid = lm[[87]] + (lm[93] - lm[87]) * np.array([[0.25], [0.5], [0.75]]) + (0, 0.03 * width)

@@ -39,7 +39,7 @@ def hair(hand: Hand, sitter: Sitter) -> None:
             "curls": 1.1 * max(0.0, curly - 0.1) * (1 - 0.6 * short) + 0.05,
             "scribble": 0.12 + 0.3 * dark + 0.2 * curly,
             "solid": 0.34 * dark**2,
-            "cross": 0.03 + 0.14 * dark * hand.skill,
+            "cross": 0.06 + 0.2 * dark,
             "spiky": 0.1 * (not long) + 0.08 * bad,
             "skull": 0.02,
         },
@@ -80,7 +80,7 @@ def hair(hand: Hand, sitter: Sitter) -> None:
     elif kind == "cross":
         angle = rng.uniform(0.4, 1.2)
         for turn in (angle, angle + rng.uniform(0.7, 1.5)):
-            hand.lines(zigzag(ring, turn, rng.uniform(5, 10), rng), 0.7)
+            hand.lines(zigzag(ring, turn, rng.uniform(3, 10), rng), 0.7)
     for lock in sitter.locks:
         _lock(hand, sitter, lock, kind, tone)
 

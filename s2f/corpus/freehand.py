@@ -181,7 +181,7 @@ def _pose(view: View, sight: Sight, hand: Hand) -> Sitter:
     _keep_apart(lm)
     _caricature(lm, unit, hand)
     _misplace(lm, unit, hand)
-    _round_jaw(lm, hand)
+    _reshape_jaw(lm, hand)
     distort = _distortion(lm, unit, hand)
     back = _onto(distort(lm)[:2], pupils)
     warp = lambda points: back(distort(points))  # noqa: E731
@@ -242,17 +242,19 @@ def _caricature(lm: np.ndarray, unit: float, hand: Hand) -> None:
     width = lambda a, b: float(np.hypot(*(lm[a] - lm[b]))) / unit  # noqa: E731
     seen = {"eye": width(18, 22), "nose": width(63, 68), "mouth": width(87, 93), "jaw": width(127, 131)}
     much = rng.uniform(0, 0.5) * (rng.random() < 0.35)
-    spread = 0.025 + 0.08 * bad + 0.06 * bad**3
+    spread = 0.03 + 0.09 * bad + 0.06 * bad**3
     factor = {
         name: float(
             np.clip((max(seen[name], 0.05) / usual) ** much * np.exp(rng.normal(0, spread)), 0.65, 1.6)
         )
         for name, usual in _USUAL.items()
     }
-    factor["eye"] *= 1 + 0.3 * bad * rng.random()
-    still = np.zeros(2)
-    for k in (0, 1):
-        _scale(lm, _EYE[k], factor["eye"], still)
+    factor["eye"] *= rng.uniform(1.2, 1.7) if rng.random() < 0.07 else 1 + 0.3 * bad * rng.random()
+    apart = np.clip(rng.normal(0.02 + 0.06 * bad, 0.02 + 0.14 * bad), -0.15, 0.4)  # more often than too close
+    still, outwards = np.zeros(2), (lm[0] - lm[1]) * (0.5 * apart)
+    for k, shift in ((0, outwards), (1, -outwards)):
+        _scale(lm, _EYE[k], factor["eye"], shift)
+        lm[_BROW[k]] += shift
         lm[_BROW[k], 1] -= 0.12 * unit * (factor["eye"] - 1)  # brows make room for larger eyes
     _scale(lm, _NOSE, factor["nose"], still)
     _scale(lm, _MOUTH, factor["mouth"], still)
@@ -278,15 +280,17 @@ def _misplace(lm: np.ndarray, unit: float, hand: Hand) -> None:
     lm[JAW] += off(0.8)
 
 
-def _round_jaw(lm: np.ndarray, hand: Hand) -> None:
-    """Beginners draw an egg for every face."""
-    if hand.rng.random() > 1.1 * (hand.bad - 0.25):
+def _reshape_jaw(lm: np.ndarray, hand: Hand) -> None:
+    """Beginners draw an egg for every face; others a wedge, or a box."""
+    kind = hand.rng.random() - 1.1 * max(0.0, hand.bad - 0.25)
+    if kind > 0.1:
         return
+    bulge = 0.9 if kind < 0 else float(hand.rng.choice([0.4, 0.5, 1.3, 1.7]))
     ends, chin = lm[[111, 114]], lm[129]
     middle = ends.mean(0)
     a = np.linspace(np.pi, 0, len(JAW))
     half, drop = (ends[1] - ends[0]) / 2, chin - middle
-    egg = middle + np.cos(a)[:, None] * half + np.sin(a)[:, None] ** 0.9 * drop
+    egg = middle + np.cos(a)[:, None] * half + np.sin(a)[:, None] ** bulge * drop
     share = hand.rng.uniform(0.2, 0.85)
     lm[JAW] = lm[JAW] * (1 - share) + egg * share
 
