@@ -101,7 +101,6 @@ def test_the_researchers_way_can_be_gone(desk: Path, monkeypatch: pytest.MonkeyP
     small = {"classifier": (8, 1, 32), "alexnet": (3, 8, 64), "identity": (8, 32, 16), "reader": (8, 32)}
     for name, arguments in small.items():
         MODELS[name](*arguments).save_pretrained(desk / "judges" / name)
-    monkeypatch.syspath_prepend(str(ROOT / "train"))
     said = lines(page("researcher"))
     assert {words[1] for words in said if words[0] == "s2f"} == {"corpus", "evaluate", "publish"}
     with hub_here(monkeypatch, desk / "hub") as hub:

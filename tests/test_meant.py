@@ -16,7 +16,7 @@ import torch
 from s2f.batches import MOUTH, Faces, as_meant, read, to_float
 from s2f.models import Reader
 from s2f.shipped import BUNDLED
-from tests.test_train_shipped import script
+from tests.scripts import script
 
 SIDE = 128
 

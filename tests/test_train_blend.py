@@ -11,12 +11,7 @@ import torch
 from s2f.batches import read, to_float
 from s2f.models import Drawer, Editor, load_model
 from s2f.training import TrainingError
-from tests.test_train_shipped import ROOT, script
-
-
-@pytest.fixture(autouse=True)
-def _siblings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "train"))  # it uses what the drawer's script has
+from tests.scripts import script
 
 
 def drawer(folder: Path, seed: int, width: int = 8) -> Drawer:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -20,24 +18,15 @@ from s2f.image import EYE_DISTANCE, EYE_LINE
 from s2f.models import DeepFaceDrawing, load_model
 from s2f.models.deepfacedrawing import BOXES, UNITS
 from s2f.training import TrainingError
+from tests.scripts import script
 
-ROOT = Path(__file__).parents[1]
 SMALL = ("--widths", 8, 8, "--latent", 8, "--width", 8, "--blocks", 1, "--critic_width", 4, "--bank", 6)
-
-
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train_dfd", ROOT / "train" / "deepfacedrawing.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def train(corpus: Path, folder: Path, steps: int, *more: object) -> dict:
     words = ["--corpus", corpus, "--output_dir", folder, "--resolution", 64, "--train_batch_size", 2]
     words += ["--max_train_steps", steps, "--checkpointing_steps", 1, "--checkpoints_total_limit", 9]
-    script().main([str(word) for word in (*words, "--validation_steps", 2, *SMALL, *more)])
+    script("deepfacedrawing").main([str(word) for word in (*words, "--validation_steps", 2, *SMALL, *more)])
     return json.loads((folder / "training.json").read_text("utf-8"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -14,18 +13,12 @@ import torch
 from torch import nn
 
 from s2f.models import Classifier, Enhancer, Identity
+from tests.scripts import script
 
-ROOT = Path(__file__).parents[1]
 
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train_enhancer", ROOT / "train" / "enhancer.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="module", name="script")
+def _enhancer() -> ModuleType:
+    return script("enhancer")
 
 
 def run(script: ModuleType, corpus: Path, folder: Path, steps: int, *more: str | int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import os
@@ -10,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -24,6 +22,7 @@ from s2f.corpus.features import table
 from s2f.expression import ACTION_UNITS, CLASSES, Expression
 from s2f.models import MODELS, load_model
 from s2f.training import TrainingError, late_linear
+from tests.scripts import script
 
 ROOT = Path(__file__).parents[1]
 SIDE = 32
@@ -42,15 +41,6 @@ RUNS = {
     "extended with logs": ("stargan_extended", "--objective", "log"),
     "multilevel for poses": ("multilevel", "--asked", "pose"),
 }
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"train_{name}", ROOT / "train" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def row(person: int, pose: int, label: int, rng: np.random.Generator) -> dict:
@@ -81,11 +71,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = [row(p, pose, k, rng) for p in people for pose in (0, 1) for k in range(len(CLASSES))]
         pq.write_table(table(rows), folder / "data" / f"{split}-00000-of-00001.parquet")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "train"))
 
 
 def words(kind: str, corpus: Path, folder: Path, steps: int, *more: object) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from painted_corpus import SIZE, write_painted_corpus
-from test_training import same, script
+from test_training import same
 
 from s2f.batches import Faces, read
 from s2f.corpus.mirror import PARTNER
@@ -20,8 +20,8 @@ from s2f.jitter import dice, placed, relit, viewed, worn
 from s2f.models import AlexNet, Identity, Reader
 from s2f.models.reader import POSE
 from s2f.training import checkpoints
+from tests.scripts import script
 
-ROOT = Path(__file__).parents[1]
 TINY = {
     "alexnet": ["--width", "3", "--hidden", "8", "--resolution", "64"],
     "identity": ["--width", "8", "--resolution", "32"],
@@ -35,12 +35,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "train"))
-
-
-@pytest.fixture
-def lessons(scripts: None) -> ModuleType:
+def lessons() -> ModuleType:
     return script("reader")
 
 
@@ -50,7 +45,6 @@ def faces(corpus: Path) -> Faces:
     return some.where(~some.real)
 
 
-@pytest.mark.usefixtures("scripts")
 @pytest.mark.parametrize(("name", "kind"), [("alexnet", AlexNet), ("identity", Identity), ("reader", Reader)])
 def test_every_script_runs_resumes_to_the_bit_and_reloads(
     name: str, kind: type, corpus: Path, tmp_path: Path
@@ -72,7 +66,7 @@ def test_every_script_runs_resumes_to_the_bit_and_reloads(
     assert str(tmp_path) not in said
 
 
-def test_identity_learns_who_it_is(scripts: None, corpus: Path, tmp_path: Path) -> None:
+def test_identity_learns_who_it_is(corpus: Path, tmp_path: Path) -> None:
     words = ["--corpus", str(corpus), "--output_dir", str(tmp_path), *TINY["identity"], "--ema_decay", "0.9"]
     script("identity").main([*words, "--train_batch_size", "14", "--max_train_steps", "40"])
     test = json.loads((tmp_path / "metrics.json").read_text())["test"]

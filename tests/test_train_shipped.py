@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,17 +17,7 @@ from s2f.expression import ACTION_UNITS
 from s2f.look import to_lab
 from s2f.models import Critic, Drawer, Editor
 from s2f.training import TrainingError
-
-ROOT = Path(__file__).parents[1]
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"train_{name}", ROOT / "train" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.scripts import script
 
 
 def run(name: str, corpus: Path, folder: Path, steps: int, *more: str) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,8 +19,8 @@ from s2f.errors import ModelError
 from s2f.models import MODELS, Diffusion, load_model
 from s2f.models.diffusion import noising
 from s2f.training import settle
+from tests.scripts import script
 
-ROOT = Path(__file__).parents[1]
 RUNS = {
     "pix2pix": ("pix2pix", "--width", 4, "--critic_width", 4, "--depth", 6),
     "pix2pix, contextual": ("pix2pix", "--objective", "contextual")
@@ -30,20 +28,6 @@ RUNS = {
     "diffusion": ("diffusion", "--widths", 8, 16, "--layers", 1, "--sampling_steps", 2),
     "dcgan": ("dcgan", "--width", 3, "--critic_width", 4, "--latent", 6, "--reconstruction_steps", 3),
 }
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"train_{name}", ROOT / "train" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(autouse=True)
-def _scripts_import_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "train"))
 
 
 def train(kind: str, corpus: Path, folder: Path, *more: object) -> dict:

@@ -7,16 +7,15 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from test_train_sketch import script
 
 from s2f.models import load_model
+from tests.scripts import script
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "train"))  # some scripts import each other
+def table() -> ModuleType:
     return script("table")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 import json
 import os
 import signal
@@ -12,7 +11,6 @@ import sys
 import time
 from argparse import Namespace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -38,18 +36,10 @@ from s2f.training import (
     write_arguments,
 )
 from tests.conftest import draw_face
+from tests.scripts import script
 
 ROOT = Path(__file__).parents[1]
 TINY = ["--width", "8", "--resolution", "32", "--train_batch_size", "8"]
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"train_{name}", ROOT / "train" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +214,6 @@ def test_framing_learns_from_drawings_and_writes_what_the_doctor_reads(
     }
     for split in ("train", "validation", "test"):
         pq.write_table(table([row] * 3), tmp_path / "corpus" / "data" / f"{split}-00000-of-00001.parquet")
-    monkeypatch.syspath_prepend(str(ROOT / "train"))
     monkeypatch.setattr(framing, "WEIGHTS", framing.WEIGHTS)
     words = [
         "--corpus",

@@ -10,7 +10,7 @@ import torch
 from s2f.batches import Faces
 from s2f.models import Drawer
 from s2f.models.drawer import leaned
-from tests.test_train_shipped import script
+from tests.scripts import script
 
 
 @pytest.fixture
