@@ -51,7 +51,6 @@ def server() -> Iterator[str]:
 
     def call(program: str, *words: str) -> None:
         line = [str(programs / program), *words]
-        groups = [] if user else None
         done = subprocess.run(
             line,
             cwd=folder,
@@ -61,7 +60,7 @@ def server() -> Iterator[str]:
             check=False,
             user=user,
             group=user,
-            extra_groups=groups,
+            extra_groups=[] if user else None,
         )
         log = folder / "log"
         assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")

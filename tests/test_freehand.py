@@ -290,7 +290,7 @@ def test_the_placement_is_reported_and_mostly_exact() -> None:
 
 @pytest.mark.parametrize("size", [128, 512])
 def test_lines_and_ink_lie_where_the_landmarks_are_said_to_be(size: int) -> None:
-    away, darkness = [], []
+    away, aside, darkness = [], [], []
     for seed in range(90):
         drawing = draw(face(), np.random.default_rng(seed), size=size, skill=1.0)
         lips = drawing.landmarks[87:109]
@@ -299,12 +299,14 @@ def test_lines_and_ink_lie_where_the_landmarks_are_said_to_be(size: int) -> None
         if lines:
             line = np.concatenate(lines)
             middle = [(np.min(points, 0) + np.max(points, 0)) / 2 for points in (line, lips)]
+            aside.append(abs(middle[0] - middle[1])[0])
             if drawing.ways["mouth"] in ("lips", "dark"):  # both lips, not the line between them alone
                 away.append(middle[0] - middle[1])
             x, y = np.clip(np.round(line).astype(int), 0, size - 1).T
             darkness.append(np.median(cv2.erode(drawing.image, np.ones((3, 3)))[y, x]))
     assert len(away) > 30
     assert np.median(np.abs(away), 0).max() < 0.004 * size
+    assert np.median(aside) < 0.004 * size
     assert np.max(darkness) < 225
     assert np.median(darkness) < 80
 

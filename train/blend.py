@@ -1,6 +1,6 @@
 """Blend a model that was trained on with the one it began from: weights between the two.
 
-    python train/blend.py --model runs/drawer --kept runs/drawer-before --share 0.5 --corpus faces \\
+    python train/blend.py --model runs/drawer --kept runs/drawer-before --share 0.3 --corpus faces \\
         --output_dir runs/blend
 
 Weights trained on from the same start can be averaged number by number (Wortsman et al., arXiv 2109.01903).
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.corpus:
         if not isinstance(model, Drawer):
             raise TrainingError(
-                f"got --corpus and a {type(model).__name__}, expected a Drawer, who reads hands; drop it"
+                f"got --corpus with {type(model).__name__}, expected a Drawer, who reads hands; drop it"
             )
         fit_hand(model.eval(), read(args.corpus, "train", DRAWN).invented(), torch.device("cpu"))
     model.save_pretrained(args.output_dir, dtype=torch.float16)

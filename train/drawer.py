@@ -214,13 +214,9 @@ def fit_hand(drawer: Drawer, faces: Faces, device: torch.device, count: int = 20
     """Least squares from what the drawer sees in drawings to the skill of their hands, lightly held back."""
     rows = torch.linspace(0, len(faces) - 1, min(count, len(faces))).long().tolist()
     pages = [(n, n % faces.drawing.shape[1]) for n in rows]
-    told = torch.cat(
-        [
-            told_of_hand(drawer.seen(to_float(faces.drawing[n, k][None, None]).to(device)))
-            for n, k in tqdm(pages, desc="hands", unit="drawing", delay=2)
-        ]
-    )
-    told = told.double().cpu()
+    shown = tqdm(pages, desc="hands", unit="drawing", delay=2)
+    drawings = (to_float(faces.drawing[n, k][None, None]).to(device) for n, k in shown)
+    told = torch.cat([told_of_hand(drawer.seen(drawing)) for drawing in drawings]).double().cpu()
     skill = torch.stack([faces.skill[n, k] for n, k in pages]).double()
     spread = told.std(0, unbiased=False) + 1e-6
     even = (told - told.mean(0)) / spread
