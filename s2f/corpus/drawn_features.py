@@ -288,7 +288,7 @@ def jaw(hand: Hand, sitter: Sitter) -> None:
     rng, bad, lm = hand.rng, hand.bad, sitter.lm
     hand.part = "jaw"
     kind = choose(
-        rng, {"full": 1.0, "temples": 0.3, "chin": 0.06, "open": 0.08, "oval": 0.12 + 0.5 * max(0, bad - 0.4)}
+        rng, {"full": 1.0, "temples": 0.3, "chin": 0.06, "open": 0.08, "oval": 0.25 + 0.9 * max(0, bad - 0.3)}
     )
     sitter.drawn["jaw"] = kind
     line = lm[JAW]
@@ -297,7 +297,8 @@ def jaw(hand: Hand, sitter: Sitter) -> None:
     elif kind == "chin":
         line = line[2:9]
     elif kind == "oval":
-        skull = lm[HAIRLINE] * 0.35 + sitter.crown * 0.65
+        high = rng.uniform(0.1, 0.95)  # the head first, and the hair over it
+        skull = lm[HAIRLINE] * (1 - high) + sitter.crown * high
         hand.line(
             np.concatenate([lm[[110]], line, lm[[113]], skull[10:2:-2]]),
             closed=True,

@@ -14,6 +14,7 @@ from .drawn_sight import HAIRLINE
 from .hand import Hand
 
 BEARD_SEEN = 0.29  # from here on a beard is drawn
+_OVER = 0.6  # how often the worst hand draws it right over the mouth
 
 
 def _band(sitter: Sitter, s: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -283,7 +284,7 @@ def beard(hand: Hand, sitter: Sitter) -> None:
     """Drawn only where one is seen; its weight follows what is seen."""
     rng, sight = hand.rng, sitter.sight
     hand.part = "beard"
-    areas = _areas(sitter)
+    areas = _areas(sitter, over=rng.random() < _OVER * hand.bad)
     if not areas:
         return
     strong = max(sight.moustache, sight.chin, sight.jaw)
@@ -306,7 +307,8 @@ def beard(hand: Hand, sitter: Sitter) -> None:
         _grow(hand, sitter, area, kind)
 
 
-def _areas(sitter: Sitter) -> list[np.ndarray]:
+def _areas(sitter: Sitter, over: bool) -> list[np.ndarray]:
+    """What a beard covers; `over` the mouth as well, which careless hands do not spare."""
     lm, unit, sight = sitter.lm, sitter.unit, sitter.sight
     down = np.array([0.0, 1.0])
     areas = []
@@ -319,6 +321,8 @@ def _areas(sitter: Sitter) -> list[np.ndarray]:
         side = lm[JAW]
         cheek = side * 0.72 + lm[[170, 87, 87, 87, 104, 106, 108, 93, 93, 93, 172]] * 0.28
         inner = np.concatenate([cheek[:4], inner_chin, cheek[-4:]])
+        if over:
+            return [np.concatenate([side, cheek[:6:-1], lm[LIP_TOP][::-1] - 0.1 * unit * down, cheek[3::-1]])]
         areas.append(np.concatenate([side, inner[::-1]]))
     elif sight.chin >= BEARD_SEEN:
         low = lm[[128, 129, 130]]

@@ -39,7 +39,7 @@ def _hair(hand: Hand, sitter: Sitter) -> None:
     if sitter.sight.bald:
         sitter.drawn["hair"] = "bald"
         return
-    kind = choose(rng, {"drawn": 0.45 + 0.4 * bool(sitter.locks), "none": 0.25, "tuft": 0.2, "curl": 0.1})
+    kind = choose(rng, {"drawn": 0.45 + 0.4 * bool(sitter.locks), "none": 0.15, "tuft": 0.2, "curl": 0.1})
     if kind == "drawn":
         hair(hand, sitter)
         return

@@ -23,7 +23,7 @@ POINTS = 189
 ARTIST = "artist"  # drawn by hand; only other people's sets have such pages
 PAGE_STYLES = (*STYLES, ARTIST)
 LOOK = ("skin", "hair", "eye", "lip")
-WORN = ("long_hair", "fringe", "beard", "glasses")
+WORN = ("long_hair", "fringe", "beard", "glasses", "shaven")
 COLUMNS: Mapping[str, str] = {
     "image": "the framed face, RGB: eyes level at 0.47 of the height and 0.24 of the width apart before the "
     "head turns",

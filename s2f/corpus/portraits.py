@@ -16,6 +16,7 @@ from .geometry import SIZE, push_pull, rescaled
 from .matte import cut_out
 from .points import CHIN, COUNT
 
+SHAVEN = "shaven"  # among what is worn
 _COLUMNS = ("id", "gender", "ethnicity", "smile")
 _CHEEKS_AND_NOSE = [165, 168, 51]
 _REMEDY = "import the portraits again"
@@ -37,12 +38,17 @@ class Face:
     mirrored: bool = False  # the host's picture is seen in a mirror
     outline: np.ndarray | None = None  # hair silhouette, where the picture's backdrop no longer tells it
     locks: tuple[np.ndarray, ...] = ()  # closed outlines of hair that it was given
-    worn: tuple[str, ...] = ()  # what else it was given: long hair, a fringe, a beard
+    worn: tuple[str, ...] = ()  # what else it was given: long hair, a fringe, a beard, a shaven head
 
     @property
     def size(self) -> int:
         """Pixels across."""
         return len(self.image)
+
+    @property
+    def shaven(self) -> bool:
+        """Whether its hair was taken away."""
+        return SHAVEN in self.worn
 
     @property
     def group(self) -> str:

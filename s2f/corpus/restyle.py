@@ -64,7 +64,7 @@ class Study:
 
 
 def study(face: Face) -> Study:
-    look = measure_look(face.image, face.landmarks)
+    look = measure_look(face.image, face.landmarks) | ({"hair": None} if face.shaven else {})
     matte = cut_out(face.image, face.landmarks, look["hair"] is None)
     own = unmixed(face.image, matte) * np.float32(1 / 255)
     lab = cv2.cvtColor(own, cv2.COLOR_RGB2LAB)
@@ -92,9 +92,9 @@ def styled(known: Study, rng: np.random.Generator) -> Face:
     if rng.random() >= _KEEP_BACKDROP and cv2.minMaxLoc(matte.alpha)[0] < 0.5:
         image = on_backdrop(image, matte, _with_grain(random_backdrop(rng, face.size), rng))
     image = cv2.scaleAdd(change, 255, image) + np.float32(0.5)
-    worn = wear(image, face.landmarks, known.outline, parts, face.gender, rng)
+    worn = wear(image, face.landmarks, known.outline, parts, face.gender, rng, bald=face.shaven)
     image = np.clip(worn.image, 0, 255).astype(np.uint8)
-    return replace(face, image=image, outline=worn.outline, locks=worn.locks, worn=worn.what)
+    return replace(face, image=image, outline=worn.outline, locks=worn.locks, worn=face.worn + worn.what)
 
 
 def _with_grain(backdrop: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -33,6 +33,7 @@ from .portraits import Face, load_portraits, load_smiles, people_table
 from .reject import misfit, reject
 from .render import Render, render
 from .restyle import study, styled
+from .shaven import shave
 from .smile import harvest_teeth
 from .studio import photograph
 from .teeth import Teeth
@@ -104,6 +105,8 @@ def make_identity(stock: Stock, place: Place) -> Identity:
         face, thrown = new_identity(stock.people[place.split], chance, place.person)
         rejected.update(thrown)
         known = study(face)
+        if (bald := shave(known, *chance.spawn(1))) is not None:
+            known = study(bald)
         for _ in range(_STYLES):
             face = styled(known, chance)
             if (reason := reject(face)) is None:
@@ -182,7 +185,7 @@ def make_row(stock: Stock, seed: int, known: Identity | None = None) -> dict[str
         "action_units": shown.units,
         "pose": {"yaw": shown.pose.yaw, "pitch": shown.pose.pitch, "roll": shown.pose.roll},
         "landmarks": landmarks.astype(np.float32),
-        "look": measure_look(image, landmarks),
+        "look": measure_look(image, landmarks) | ({"hair": None} if who.face.shaven else {}),
         "worn": _worn(who),
         **_about(who.face, place, seed, who.teeth),
     }
@@ -213,6 +216,7 @@ def _view(who: Identity, shown: Render, image: np.ndarray, landmarks: np.ndarray
         who.person.size,
         locks=tuple(locks),
         bearded=who.face.gender == "male",
+        shaven=who.face.shaven,
         glasses=who.glasses,
     )
 

@@ -117,7 +117,7 @@ def summarise(folder: str | Path) -> Summary:
         drawn = [style for row in columns["sketch_style"] for style in row or ()]
         styles[split] = _in_order(PAGE_STYLES, (PAGE_STYLES[k] for k in drawn))
         known_worn = [row for row in columns["worn"] if row]
-        given = (name for row in known_worn for name in WORN if row[name])
+        given = (name for row in known_worn for name in WORN if row.get(name))
         worn[split] = _in_order(WORN, given) if known_worn else Counter()
         pairs = zip(columns["gender"], columns["ethnicity"], strict=True)
         groups[split] = Counter(sorted(group_name(gender, ethnicity) for gender, ethnicity in pairs))

@@ -25,6 +25,7 @@ _WOMEN, _MEN, _FRINGE = 0.5, 0.05, 0.3  # how many wear it long, and how many of
 _KINDS = (0.48, 0.4, 0.12)
 _PILED = 0.8  # eye distances over the hairline from which hair is put up, and nothing is parted over it
 _BEARD = 0.16  # of men
+_ENOUGH, _BROWS = 0.012, 0.0008  # of the picture, hair or brows from which a colour is taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +56,15 @@ def wear(
     parts: Parts,
     gender: str,
     rng: np.random.Generator,
+    bald: bool = False,
 ) -> Worn:
     """What chance gives this head, whose `parts` are as they were before."""
-    long = rng.random() < (_WOMEN if gender == "female" else _MEN)
+    long = rng.random() < (_WOMEN if gender == "female" else _MEN) and not bald
     beard = gender == "male" and rng.random() < _BEARD
     chance = np.random.default_rng(rng.integers(2**63))  # what is worn changes nothing of what follows
-    colour = _colour(image, parts.hair) if long or beard else None
+    colour = None
+    if long or beard:
+        colour = _colour(image, parts.brows, _BROWS) if bald else _colour(image, parts.hair, _ENOUGH)
     if colour is None:
         return Worn(image, outline)
     if long:
@@ -68,10 +72,10 @@ def wear(
     return Worn(full_beard(image, landmarks, colour, chance), outline, what=("beard",))
 
 
-def _colour(image: np.ndarray, hair: np.ndarray) -> np.ndarray | None:
+def _colour(image: np.ndarray, hair: np.ndarray, least: float) -> np.ndarray | None:
     """(3, 3): the dark, the middle and the bright of the hair there is; None where there is too little."""
     sure = image[hair > 0.75]
-    if len(sure) < 0.012 * image.shape[0] * image.shape[1]:
+    if len(sure) < least * image.shape[0] * image.shape[1]:
         return None
     light = sure @ np.array([0.3, 0.59, 0.11])
     order = np.percentile(light, (6, 50, 96))
