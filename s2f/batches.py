@@ -27,7 +27,7 @@ MOUTH = slice(87, 109)  # of the 189 landmarks
 _FACTS = ["expression", "intensity", "action_units", "pose", "identity", "ethnicity", "real"]
 _SEEN = ["image", "landmarks", "look"]
 _DRAWN = ["sketch", "sketch_style", "sketch_transform", "sketch_skill"]
-_MEANT = "sketch_landmarks"  # which corpora of earlier versions do not have
+_MEANT, _WORN = "sketch_landmarks", "worn"  # which corpora of earlier versions do not have
 _NODES = 48  # samples across of the spline that moves features
 _RIM = 0.12  # of the side: towards the border less and less is moved
 
@@ -50,6 +50,7 @@ class Faces:
     person: torch.Tensor  # (N,) a number for each identity
     group: torch.Tensor  # (N,) index in `groups`
     real: torch.Tensor  # (N,) bool: an untouched photograph
+    shaven: torch.Tensor  # (N,) bool: bald for certain
     groups: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -70,7 +71,7 @@ def read(corpus: str, split: str, size: int, *, drawings: bool = True, limit: in
     """A few thousand faces at 256² are one gigabyte; with three drawings each, two."""
     rows: Any = load(corpus, split=split)
     drawn = [*_DRAWN, *({_MEANT} & set(rows.column_names))] if drawings else []
-    rows = rows.select_columns(_FACTS + _SEEN + drawn)
+    rows = rows.select_columns(_FACTS + _SEEN + drawn + list({_WORN} & set(rows.column_names)))
     if limit is not None and limit < len(rows):
         rows = rows.select(range(limit))
     kept: dict[str, list[Any]] = {name: [] for name in ("picture", "drawing", "look", "landmarks", "meant")}
@@ -113,6 +114,7 @@ def read(corpus: str, split: str, size: int, *, drawings: bool = True, limit: in
         person=torch.tensor([numbers[name] for name in facts["identity"]]),
         group=torch.tensor([groups.index(g) for g in facts["ethnicity"]]),
         real=torch.tensor(facts["real"]),
+        shaven=torch.tensor([bool(worn and worn.get("shaven")) for worn in facts.get(_WORN, [None] * count)]),
         groups=groups,
     )
 

@@ -106,6 +106,21 @@ def test_the_lesson_shows_what_is_trusted(faces: Faces) -> None:
     assert batch["trust"].max() - batch["trust"].min() > 0.5  # each with another trust
 
 
+def test_whether_there_is_hair_only_the_drawing_says(faces: Faces) -> None:
+    """The shaven are given a hair colour, as what a visitor leaves open is; all else is theirs."""
+    look = faces.look.clone()
+    shaven = torch.arange(len(faces)) % 4 == 1
+    look[shaven, 1] = torch.nan
+    bald = replace(faces, look=look, shaven=shaven)
+    chosen = torch.arange(8)
+    given, hair = script("drawer").dressed(bald, chosen), 1
+    assert given[:, hair].isfinite().all()
+    assert (given[shaven[chosen], hair] == look[chosen[shaven[chosen]] - 1, hair]).all()
+    rest = [k for k in range(look.shape[1]) if k != hair]
+    torch.testing.assert_close(given[:, rest], look[chosen][:, rest], equal_nan=True)
+    assert bald.look[shaven, hair].isnan().all()  # the corpus is as it was
+
+
 def test_an_unskilled_hand_is_told_less_of_pixels_however_far_it_is_trusted(faces: Faces) -> None:
     args = argparse.Namespace(freehand=1.0, resolution=SIDE)
     module = script("drawer")

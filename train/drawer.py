@@ -44,6 +44,7 @@ from s2f.training import (
 )
 
 USUAL = 0.95  # of the looks: from these is taken what a visitor leaves open
+HAIR = OWN.index("hair")
 HELD = 10.0  # back, of what tells a hand's skill, against chance
 LEVELS = (128, 256, 512)  # what the drawer makes, one from the other
 DRAWN = 256  # pixels of a drawing that the coarsest level sees already
@@ -138,7 +139,7 @@ def lesson(
     ink = torch.where(soft, functional.avg_pool2d(ink, 3, 1, 1, count_include_pad=False), ink)
     bold = (chance() < 0.1)[:, None, None, None]
     page = 1 - torch.where(bold, functional.max_pool2d(ink, 3, 1, 1), ink)
-    look = torch.where(chance(faces.look.shape[1], 1) < 0.1, torch.nan, faces.look[chosen])
+    look = torch.where(chance(faces.look.shape[1], 1) < 0.1, torch.nan, dressed(faces, chosen))
     weight, places = face_weight(marks, true.shape[-1]), face_places(marks)
     places = places / true.shape[-1] * 2 - 1
     flip = (chance() < 0.5)[:, None, None, None]
@@ -157,6 +158,17 @@ def lesson(
         "places": places,
         "moved": moved,
     }
+
+
+def dressed(faces: Faces, chosen: torch.Tensor) -> torch.Tensor:
+    """Their looks; the shaven have the hair colour of whoever comes before them in the batch.
+
+    What a visitor leaves open is taken from somebody, who mostly has hair; whether there is any, only the
+    drawing says.
+    """
+    look = faces.look[chosen].clone()
+    look[:, HAIR] = torch.where(faces.shaven[chosen, None], look.roll(1, 0)[:, HAIR], look[:, HAIR])
+    return look
 
 
 def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
