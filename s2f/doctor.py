@@ -1,6 +1,6 @@
 """The input doctor: whatever a visitor draws or photographs → dark strokes on white, the face in its frame.
 
-    polarity ▶ shadows ▶ ink ▶ specks ▶ frame ▶ width
+    polarity ▶ shadows ▶ ruling ▶ ink ▶ specks ▶ frame ▶ width
 
 Everything is measured on a reduced page; the strokes are then taken once from the page as given.
 """
@@ -31,11 +31,12 @@ from .page import (
     shadows,
     specks,
 )
+from .ruling import unrule
 from .strokes import stroke_width, thickened, thinned
 
 __all__ = ["STEPS", "Finding", "Sketch", "prepare"]
 
-STEPS = ("polarity", "shadows", "ink", "specks", "frame", "width")
+STEPS = ("polarity", "shadows", "ruling", "ink", "specks", "frame", "width")
 LARGEST = 4096  # pixels, the side of the largest result
 SURE, LEVEL, CERTAIN = 0.5, 0.7, 0.9  # how sure of the eyes: to believe, to level, to look no further
 # Where faces lie in the box of their strokes: height of the pupils; their distance over its width and height.
@@ -74,6 +75,8 @@ def prepare(drawing: Any, *, size: int = 512, steps: Iterable[str] = STEPS) -> S
     # 2. light, paper and pencil as if drawn on a screen
     if "shadows" in chosen:
         report.append(shadows(page))
+    if "ruling" in chosen:
+        report.append(unrule(page))
     if "ink" in chosen:
         report.append(darken(page))
     if "specks" in chosen:

@@ -55,6 +55,8 @@ class Page:
         base = float(np.median(self.ink[::3, ::3]))
         # white strokes on black, if polarity was left as it came, are strokes too
         self.mark = np.clip(self.ink - base if base < 0.5 else base - self.ink, 0, 1)
+        if self.erased is not None:
+            self.ink[self.erased] = self.mark[self.erased] = 0
         self.depth = _depth(self.mark)
 
     def erase(self, where: np.ndarray) -> None:

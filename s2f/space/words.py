@@ -26,6 +26,7 @@ ANIMATION = "From rest through the chosen expression and back."
 MENDED = [
     ("white lines on black", "polarity"),
     ("shadows on the paper", "shadows"),
+    ("ruled paper", "ruling"),
     ("faint lines", "ink"),
     ("specks", "specks"),
     ("place of the face", "frame"),
