@@ -38,6 +38,8 @@ def test_a_level_adds_little_and_light_rather_than_colour() -> None:
     assert added[0, :, 16, 16].std() < 0.1 * added[0, :, 16, 16].mean()
     even = torch.tensor([0.1, 0.0, -0.1])[:, None, None].expand(1, 3, 4 * TINTED, 4 * TINTED)
     torch.testing.assert_close(tempered(even), even, atol=3e-3, rtol=0)  # a wide tint stays
+    grey = tempered(spark, coloured=False)  # the finest level adds light alone
+    torch.testing.assert_close(grey, added.mean(1, keepdim=True))
 
 
 def test_an_enlarged_face_shrinks_back_to_what_was_given() -> None:

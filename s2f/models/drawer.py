@@ -37,7 +37,8 @@ TILE = 128  # side of the grain
 UNREAD = 0.7  # the skill of a hand where none was fitted
 SURE = 4  # power of the trust: only very sure hands are sharp enough by themselves
 MOST = 0.4  # that a level adds to a pixel, before tanh
-TINTED = 8  # pixels: the colour of what a level adds is no finer
+TINTED = 8  # pixels: the colour of what a level adds is no finer ...
+COLOURED = 256  # ... and a level finer than this adds none: eyes see fine light and coarse colour
 NEAR = 24  # of the bank's looks, how many the seed picks from when something is asked for
 # of sRGB over D65
 WHITE = (0.95047, 1.0, 1.08883)
@@ -182,7 +183,8 @@ class Drawer(nn.Module, HubMixin):
             x, more = step(x, functional.pixel_unshuffle(page, 2), asked)  # of (N, 8, side / 2, side / 2)
             # The lines of a sure hand are sharp as they are; what an unsure one leaves soft needs all of it.
             share = 1 - sure * (1 - regained)
-            made.append(enlarged(made[-1], share) + tempered(more))  # (N, 3, 256, 256), then (N, 3, 512, 512)
+            more = tempered(more, coloured=side <= COLOURED)
+            made.append(enlarged(made[-1], share) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
         return [torch.tanh(m) for m in made]
 
     def _colours(self, look: torch.Tensor) -> torch.Tensor:
@@ -215,13 +217,15 @@ class Drawer(nn.Module, HubMixin):
         return chosen
 
 
-def tempered(more: torch.Tensor) -> torch.Tensor:
+def tempered(more: torch.Tensor, coloured: bool = True) -> torch.Tensor:
     """What a finer level may add: little, and light rather than colour.
 
     A critic is fooled by sparks as well as by highlights; in dark hair they would be green or gold.
     """
     more = MOST * torch.tanh(more / MOST)
     light = more.mean(1, keepdim=True)
+    if not coloured:
+        return light
     tint = functional.interpolate(
         functional.avg_pool2d(more - light, TINTED), more.shape[2:], mode="bilinear", align_corners=False
     )
