@@ -25,7 +25,7 @@ FLOORS = [
     {"s2f", "errors"},
     {"image", "decode", "look", "losses", "expression", "watermark", "data_folder", "shipped"},
     {"hub", "modelfile", "snapshot", "containers", "signing", "provenance"},
-    {"sketch", "doctor", "page", "framing", "strokes"}
+    {"sketch", "doctor", "page", "ruling", "framing", "strokes"}
     | {
         "models",
         "metrics",
