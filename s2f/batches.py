@@ -23,6 +23,8 @@ ASPECTS = (*PARTS, "light")
 MIRRORED = [
     ACTION_UNITS.index(u[:-1] + {"L": "R", "R": "L"}[u[-1]] if u[-2] == "_" else u) for u in ACTION_UNITS
 ]
+HAIR = OWN.index("hair")
+USUAL = 0.95  # of the looks: from these is taken what a visitor leaves open
 MOUTH = slice(87, 109)  # of the 189 landmarks
 _FACTS = ["expression", "intensity", "action_units", "pose", "identity", "ethnicity", "real"]
 _SEEN = ["image", "landmarks", "look"]
@@ -203,3 +205,22 @@ def face_weight(landmarks: torch.Tensor, size: int, grid: int = 64) -> torch.Ten
         (down - at[..., 1, None, None]) / (0.7 * reach)
     ) ** 2
     return 1 + 4 * torch.exp(-0.5 * away).amax(1, keepdim=True)
+
+
+def dressed(faces: Faces, chosen: torch.Tensor) -> torch.Tensor:
+    """Their looks; the shaven have the hair colour of whoever comes before them in the batch.
+
+    What a visitor leaves open is taken from somebody, who mostly has hair; whether there is any, only the
+    drawing says.
+    """
+    look = faces.look[chosen].clone()
+    look[:, HAIR] = torch.where(faces.shaven[chosen, None], look.roll(1, 0)[:, HAIR], look[:, HAIR])
+    return look
+
+
+def usual_looks(looks: torch.Tensor) -> torch.Tensor:
+    """Without those farthest from the usual in skin, hair, eyes or lips: dyed green, or measured amiss."""
+    own = looks[:, : len(OWN)]
+    away = (own - own.median(0).values).abs()
+    odd = (away / away.median(0).values.clamp(min=1)).flatten(1).amax(1)
+    return looks[odd <= odd.quantile(USUAL)]

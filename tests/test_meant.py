@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from s2f.batches import MOUTH, Faces, as_meant, read, to_float
+from s2f.batches import MOUTH, Faces, as_meant, dressed, read, to_float
 from s2f.models import Reader
 from s2f.shipped import BUNDLED
 from tests.scripts import script
@@ -113,7 +113,7 @@ def test_whether_there_is_hair_only_the_drawing_says(faces: Faces) -> None:
     look[shaven, 1] = torch.nan
     bald = replace(faces, look=look, shaven=shaven)
     chosen = torch.arange(8)
-    given, hair = script("drawer").dressed(bald, chosen), 1
+    given, hair = dressed(bald, chosen), 1
     assert given[:, hair].isfinite().all()
     assert (given[shaven[chosen], hair] == look[chosen[shaven[chosen]] - 1, hair]).all()
     rest = [k for k in range(look.shape[1]) if k != hair]

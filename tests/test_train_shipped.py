@@ -54,6 +54,13 @@ def test_the_finest_level_alone(mini_corpus: Path, tmp_path: Path) -> None:
     changed = {name for name in one if not torch.equal(one[name], other[name])}
     assert changed
     assert all(name.startswith("detail.0.") for name in changed)
+    run("drawer", mini_corpus, tmp_path / "piece", 2, *finer, "--window", "128", "--critic_from", 0)
+    piece = Drawer.from_pretrained(tmp_path / "piece").state_dict()
+    assert {name for name in one if not torch.equal(one[name], piece[name])} == changed
+    assert any(not torch.equal(other[name], piece[name]) for name in changed)
+    for amiss in ("130", "512", "0"):
+        with pytest.raises(SystemExit):
+            run("drawer", mini_corpus, tmp_path / "none", 1, *finer, "--window", amiss)
     with pytest.raises(SystemExit):
         run("drawer", mini_corpus, tmp_path / "none", 1, "--finest_only")
 

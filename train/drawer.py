@@ -14,6 +14,7 @@ import copy
 import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import DistributedDataParallelKwargs
@@ -22,11 +23,20 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from s2f import losses
-from s2f.batches import Faces, as_meant, face_places, face_weight, nudged, read, to_float
+from s2f.batches import (
+    Faces,
+    as_meant,
+    dressed,
+    face_places,
+    face_weight,
+    nudged,
+    read,
+    to_float,
+    usual_looks,
+)
 from s2f.errors import S2FError
-from s2f.look import OWN
 from s2f.models import Critic, Drawer, Reader
-from s2f.models.drawer import told_of_hand
+from s2f.models.drawer import GRID, Window, cut, told_of_hand
 from s2f.shipped import BUNDLED
 from s2f.training import (
     Clock,
@@ -43,8 +53,6 @@ from s2f.training import (
     warm_cosine,
 )
 
-USUAL = 0.95  # of the looks: from these is taken what a visitor leaves open
-HAIR = OWN.index("hair")
 HELD = 10.0  # back, of what tells a hand's skill, against chance
 LEVELS = (128, 256, 512)  # what the drawer makes, one from the other
 DRAWN = 256  # pixels of a drawing that the coarsest level sees already
@@ -74,6 +82,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="the level of --resolution alone; the rest stays as in --init",
     )
     p.add_argument(
+        "--window",
+        type=int,
+        help="with --finest_only: pixels of a side of the piece made and judged at a step; unset, all of it",
+    )
+    p.add_argument(
         "--regained",
         type=float,
         nargs="+",
@@ -93,20 +106,30 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         p.error(
             "argument --finest_only: got no --init, or the coarsest level, expected a trained drawer; name it"
         )
+    sides = range(cell := args.resolution // GRID, args.resolution + 1, cell)
+    if args.window is not None and not (args.finest_only and args.window in sides):
+        expected = f"--finest_only and a multiple of {cell} up to {args.resolution}"
+        p.error(f"argument --window: got {args.window}, expected {expected}; correct it")
     return args
 
 
 class Levels(nn.Module):
     """What several processes wrap: the drawer as it is trained, a picture at every size."""
 
-    def __init__(self, drawer: Drawer, resolution: int) -> None:
+    def __init__(self, drawer: Drawer) -> None:
         super().__init__()
-        self.drawer, self.resolution = drawer, resolution
+        self.drawer = drawer
 
-    def forward(
-        self, page: torch.Tensor, look: torch.Tensor, trust: torch.Tensor, moved: torch.Tensor
-    ) -> list[torch.Tensor]:
-        return self.drawer.levels(page, look, trust, self.resolution, moved)
+    def forward(self, *asked: Any) -> list[torch.Tensor]:
+        return self.drawer.levels(*asked)
+
+
+def piece(args: argparse.Namespace, generator: torch.Generator) -> Window | None:
+    """Which part of the picture a step makes: what is finest is learned anywhere, and a piece is quicker."""
+    if not args.window:
+        return None
+    side = args.window * GRID // args.resolution
+    return *torch.randint(GRID - side + 1, (2,), generator=generator).tolist(), side
 
 
 def lesson(
@@ -158,17 +181,6 @@ def lesson(
         "places": places,
         "moved": moved,
     }
-
-
-def dressed(faces: Faces, chosen: torch.Tensor) -> torch.Tensor:
-    """Their looks; the shaven have the hair colour of whoever comes before them in the batch.
-
-    What a visitor leaves open is taken from somebody, who mostly has hair; whether there is any, only the
-    drawing says.
-    """
-    look = faces.look[chosen].clone()
-    look[:, HAIR] = torch.where(faces.shaven[chosen, None], look.roll(1, 0)[:, HAIR], look[:, HAIR])
-    return look
 
 
 def pixels(made: list[torch.Tensor], batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
@@ -238,14 +250,6 @@ def fit_hand(drawer: Drawer, faces: Faces, device: torch.device, count: int = 20
     drawer.hand.bias.copy_(skill.mean() - weight @ told.mean(0))
 
 
-def usual_looks(looks: torch.Tensor) -> torch.Tensor:
-    """Without those farthest from the usual in skin, hair, eyes or lips: dyed green, or measured amiss."""
-    own = looks[:, : len(OWN)]
-    away = (own - own.median(0).values).abs()
-    odd = (away / away.median(0).values.clamp(min=1)).flatten(1).amax(1)
-    return looks[odd <= odd.quantile(USUAL)]
-
-
 def taken_up(init: str, regained: list[float] | None) -> Drawer:
     trained = Drawer.from_pretrained(init)
     if regained is None:
@@ -302,7 +306,7 @@ def main(argv: list[str] | None = None) -> None:
     schedule = warm_cosine(optimizer, args.max_train_steps - args.critic_ahead)
     critic_schedule = warm_cosine(critic_optimizer, args.max_train_steps - critic_step)
     model, critic, optimizer, critic_optimizer = accelerator.prepare(
-        Levels(plain, args.resolution), judge, optimizer, critic_optimizer
+        Levels(plain), judge, optimizer, critic_optimizer
     )
     clock = Clock()
     accelerator.register_for_checkpointing(average, schedule, critic_schedule, clock)
@@ -314,11 +318,17 @@ def main(argv: list[str] | None = None) -> None:
     batches = epoch_batches(len(data), args.train_batch_size, args.seed, start)
     for step, chosen in zip(range(start + 1, args.max_train_steps + 1), batches, strict=False):
         chance = torch.Generator().manual_seed(args.seed * 7_368_787 + step)  # the step decides what is seen
-        batch = lesson(data, chosen, args, chance)
+        batch, window = lesson(data, chosen, args, chance), piece(args, chance)
         batch = {k: v[mine].to(accelerator.device) for k, v in batch.items()}
+        places: torch.Tensor | None = batch["places"]
         ahead = critic_step < step <= critic_step + args.critic_ahead
         with accelerator.autocast(), torch.set_grad_enabled(not ahead):
-            made = model(batch["page"], batch["look"], batch["trust"], batch["moved"])
+            made = model(
+                *(batch[k] for k in ("page", "look", "trust")), args.resolution, batch["moved"], window
+            )
+        if window:
+            made, places = made[-1:], None
+            batch |= {k: cut(batch[k], window) for k in ("true", "lines", "weight")}
         made = [m.float() for m in made]  # half a precision is too rough for variances and places
         fake = torch.cat([made[-1], batch["lines"]], 1)
         said: dict[str, torch.Tensor] = {}
@@ -327,8 +337,8 @@ def main(argv: list[str] | None = None) -> None:
             calm = step % CALM_EVERY == 0
             told = torch.cat([batch["true"], batch["lines"]], 1).requires_grad_(calm)
             with accelerator.autocast():
-                real_logits, real_features = critic(told, batch["places"])
-                fake_logits, _ = critic(fake.detach(), batch["places"])
+                real_logits, real_features = critic(told, places)
+                fake_logits, _ = critic(fake.detach(), places)
             pairs = list(zip(real_logits, fake_logits, strict=True))
             loss_d = torch.stack([losses.log_critic(r.float(), f.float()) for r, f in pairs]).mean()
             if calm:
@@ -341,13 +351,16 @@ def main(argv: list[str] | None = None) -> None:
 
         if not ahead:
             l1, bands, structure = pixels(made, batch)
-            shown, seen = read_alike(reader, made[-1], batch["true"])
-            loss = 6 * l1 + 6 * bands + 2 * structure + shown + 2 * seen
-            said |= {"l1": l1, "bands": bands, "structure": structure, "read": shown, "seen": seen}
+            loss = 6 * l1 + 6 * bands + 2 * structure
+            said |= {"l1": l1, "bands": bands, "structure": structure}
+            if not window:  # of a piece the reader can read nothing
+                shown, seen = read_alike(reader, made[-1], batch["true"])
+                loss = loss + shown + 2 * seen
+                said |= {"read": shown, "seen": seen}
             if step > critic_step:
                 judge.requires_grad_(False)  # it only points the way now
                 with accelerator.autocast():
-                    fake_logits, fake_features = judge(eased(fake, batch), batch["places"])
+                    fake_logits, fake_features = judge(eased(fake, batch), places)
                 judge.requires_grad_(True)
                 fooled = torch.stack([losses.log_generator(f.float()) for f in fake_logits]).mean()
                 matched = losses.feature_matching(real_features, fake_features, relative=True)

@@ -42,7 +42,10 @@ class Patches(nn.Module):
 
 
 class Critic(nn.Module, HubMixin):
-    """Pictures (N, channels, S, S), where eyes and mouth are (N, 3, 2) → logits, features of each judge."""
+    """Pictures (N, channels, S, S), where eyes and mouth are (N, 3, 2) → logits, features of each judge.
+
+    Without places, as in a piece of a picture, nobody looks close.
+    """
 
     def __init__(self, channels: int = 4, width: int = 64, scales: int = 3, shuffle: int = 4) -> None:
         super().__init__()
@@ -56,7 +59,7 @@ class Critic(nn.Module, HubMixin):
         self.scales = nn.ModuleList(Patches(shown * shuffle**2, width, [2, 2, 1]) for _ in range(scales))
         self.close = nn.ModuleList(Patches(shown * 4, width // 2, [1, 2, 1]) for _ in range(2))
 
-    def forward(self, x: torch.Tensor, places: torch.Tensor) -> Judged:
+    def forward(self, x: torch.Tensor, places: torch.Tensor | None = None) -> Judged:
         logits, features = [], []
         small = x
         for judge in self.scales:
@@ -64,6 +67,8 @@ class Critic(nn.Module, HubMixin):
             logits.append(answer)
             features += seen
             small = functional.avg_pool2d(small, 2)
+        if places is None:
+            return logits, features
         eyes, mouth = self.close
         for part, judge in enumerate((eyes, eyes, mouth)):
             answer, seen = judge(functional.pixel_unshuffle(amplified(close_up(x, places[:, part])), 2))

@@ -32,12 +32,14 @@ from .layers import Detail, UNet, conv, enlarged, planes, sized
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+Window = tuple[int, int, int]  # of a picture: top, left, side, in cells of the grid
 GRID = 64  # of the U-Net; a picture of 128² is the coarsest made
 TILE = 128  # side of the grain
 UNREAD = 0.7  # the skill of a hand where none was fitted
 SURE = 4  # power of the trust: only very sure hands are sharp enough by themselves
 MOST = 0.4  # that a level adds to a pixel, before tanh
 TINTED = 8  # pixels: the colour of what a level adds is no finer ...
+LATTICE = 4  # squares of 2 x 2 pixels: a neighbourhood in which they may not all look alike
 COLOURED = 256  # ... and a level finer than this adds none: eyes see fine light and coarse colour
 NEAR = 24  # of the bank's looks, how many the seed picks from when something is asked for
 # of sRGB over D65
@@ -133,13 +135,15 @@ class Drawer(nn.Module, HubMixin):
         trust: float | torch.Tensor,
         size: int | None = None,
         moved: torch.Tensor | None = None,
+        window: Window | None = None,
     ) -> list[torch.Tensor]:
         """The face at 128² and every finer level up to `size`; nothing open is filled in here.
 
-        In training the grain is `moved` (N, 2), else a texture would be learned by its place.
+        In training the grain is `moved` (N, 2), else a texture would be learned by its place, and of the
+        finest level only a `window` may be made: top, left and side, in cells of the U-Net's grid.
         """
         trust = torch.as_tensor(trust).to(drawing)
-        return self._made(drawing, self.seen(drawing), look, trust, size, moved)
+        return self._made(drawing, self.seen(drawing), look, trust, size, moved, window)
 
     def seen(self, drawing: torch.Tensor) -> list[torch.Tensor]:
         """What the U-Net's way down makes of a drawing, fine to coarse."""
@@ -163,6 +167,7 @@ class Drawer(nn.Module, HubMixin):
         trust: torch.Tensor,
         size: int | None = None,
         moved: torch.Tensor | None = None,
+        window: Window | None = None,
     ) -> list[torch.Tensor]:
         size = size or self.size
         asked = self.ask(_told(look.to(drawing), trust.expand(len(drawing))))  # (N, condition)
@@ -180,11 +185,14 @@ class Drawer(nn.Module, HubMixin):
             side = 2 * made[-1].shape[-1]
             tiles = side // TILE
             page = torch.cat([sized(drawing, side), grain.repeat(1, 1, tiles, tiles)], 1)
+            before = made[-1]
+            if window and side == size:
+                x, before, page = (cut(level, window) for level in (x, before, page))
             x, more = step(x, functional.pixel_unshuffle(page, 2), asked)  # of (N, 8, side / 2, side / 2)
             # The lines of a sure hand are sharp as they are; what an unsure one leaves soft needs all of it.
             share = 1 - sure * (1 - regained)
             more = tempered(more, coloured=side <= COLOURED)
-            made.append(enlarged(made[-1], share) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
+            made.append(enlarged(before, share) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
         return [torch.tanh(m) for m in made]
 
     def _colours(self, look: torch.Tensor) -> torch.Tensor:
@@ -217,19 +225,34 @@ class Drawer(nn.Module, HubMixin):
         return chosen
 
 
+def cut(level: torch.Tensor, window: Window) -> torch.Tensor:
+    """The window's part of a square map of any size."""
+    top, left, side = (cells * level.shape[-1] // GRID for cells in window)
+    return level[:, :, top : top + side, left : left + side]
+
+
 def tempered(more: torch.Tensor, coloured: bool = True) -> torch.Tensor:
     """What a finer level may add: little, and light rather than colour.
 
     A critic is fooled by sparks as well as by highlights; in dark hair they would be green or gold.
     """
     more = MOST * torch.tanh(more / MOST)
-    light = more.mean(1, keepdim=True)
+    light = unlatticed(more.mean(1, keepdim=True))
     if not coloured:
         return light
     tint = functional.interpolate(
         functional.avg_pool2d(more - light, TINTED), more.shape[2:], mode="bilinear", align_corners=False
     )
     return light + tint
+
+
+def unlatticed(light: torch.Tensor) -> torch.Tensor:
+    """Without what alternates from pixel to pixel in the same way all over a neighbourhood: the pixels of a
+    shuffled square come from channels of their own, and where these differ, a grid lies over the face."""
+    shuffled = functional.pixel_unshuffle(light, 2)
+    uneven = functional.avg_pool2d(shuffled - shuffled.mean(1, keepdim=True), LATTICE)
+    grid = functional.interpolate(uneven, size=shuffled.shape[2:], mode="bilinear", align_corners=False)
+    return light - functional.pixel_shuffle(grid, 2)
 
 
 def leaned(skill: torch.Tensor, faithfulness: float | torch.Tensor) -> torch.Tensor:

@@ -15,6 +15,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+# a filter (its middle, then either side) that undoes [1, 6, 1] / 8: doubled smoothly and averaged again
+UNDOING = (1.4172, -0.2431, 0.0417, -0.0072)
+
 
 def conv(inputs: int, outputs: int, stride: int = 1, std: float | None = None) -> nn.Conv2d:
     """3×3; with `std` it starts out as quiet as that, without a bias."""
@@ -98,11 +101,26 @@ def doubled(x: torch.Tensor) -> torch.Tensor:
 def enlarged(x: torch.Tensor, regained: float | torch.Tensor = 1.0) -> torch.Tensor:
     """Doubled so that it averages back to what it was: a smooth enlargement alone loses the finest detail.
 
-    With less than 1 of what was lost `regained` it averages back to something softer.
+    With less than 1 of what was lost `regained` it averages back to something softer. What will be lost is
+    added before doubling; put back after it, pixel by pixel, it makes staircases of edges.
     """
-    smooth = doubled(x)
-    lost = x - functional.avg_pool2d(smooth, 2)
-    return smooth + regained * functional.interpolate(lost, scale_factor=2.0, mode="nearest")
+    sharp = x
+    for axis in (2, 3):
+        sharp = _undoing(sharp, axis)
+    return doubled(x + regained * (sharp - x))
+
+
+def _undoing(x: torch.Tensor, axis: int) -> torch.Tensor:
+    """Along an axis, what doubling and averaging will make x of. As sums of shifts: these keep the precision
+    given, where a convolution under autocast does not."""
+    reach, count = len(UNDOING) - 1, x.shape[axis]
+    wide = torch.cat(
+        [x.narrow(axis, 0, reach).flip(axis), x, x.narrow(axis, count - reach, reach).flip(axis)], axis
+    )
+    sharp = UNDOING[0] * x
+    for n, share in enumerate(UNDOING[1:], 1):
+        sharp = sharp + share * (wide.narrow(axis, reach - n, count) + wide.narrow(axis, reach + n, count))
+    return sharp
 
 
 def sized(x: torch.Tensor, size: int) -> torch.Tensor:
