@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import torch
+from PIL import Image
 from torch.nn import functional
 
-from s2f import losses
+from s2f import SketchToFace, losses
+from s2f.image import to_tensor
 from s2f.models import Critic, Drawer, Enhancer
 from s2f.models.critic import amplified
 from s2f.models.drawer import MOST, TINTED, tempered, unlatticed
 from s2f.models.enhancer import fitted, returned
 from s2f.models.layers import doubled, enlarged
+from s2f.space.parts import EXAMPLES
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -163,3 +166,17 @@ def test_features_of_any_size_match_as_shares() -> None:
     assert torch.isclose(losses.feature_matching(real, fake, relative=True), torch.tensor(0.1))
     none = [torch.zeros(1, 4)]
     assert losses.feature_matching(none, none, relative=True) == 0
+
+
+def test_the_bundled_drawer_lays_no_grid_over_faces() -> None:
+    """What repeats every two pixels is no stronger than what is nearly as fine, as in a photograph."""
+    pipeline = SketchToFace()
+    drawings = [Image.open(path) for path in sorted(EXAMPLES.glob("*.png"))[:3]]
+    faces = to_tensor([pipeline(drawing, seed=n).face for n, drawing in enumerate(drawings)]).mean(1)
+    side = faces.shape[-1]
+    assert side == 512
+    eased = torch.hann_window(side)[:, None] * torch.hann_window(side)
+    strength = (torch.fft.fft2(faces * eased).abs() ** 2).mean(0).sqrt()
+    at, near, even = slice(side // 2 - 2, side // 2 + 3), slice(side // 2 - 16, side // 2 - 3), slice(0, 3)
+    for grid, usual in (((at, at), (near, near)), ((at, even), (near, even)), ((even, at), (even, near))):
+        assert strength[grid].max() < 4 * strength[usual].mean()
