@@ -10,7 +10,7 @@ from s2f import SketchToFace, losses
 from s2f.image import to_tensor
 from s2f.models import Critic, Drawer, Enhancer
 from s2f.models.critic import amplified
-from s2f.models.drawer import MOST, TINTED, tempered, unlatticed
+from s2f.models.drawer import MOST, MOST_FINE, TINTED, tempered, unlatticed
 from s2f.models.enhancer import fitted, returned
 from s2f.models.layers import doubled, enlarged
 from s2f.space.parts import EXAMPLES
@@ -68,7 +68,8 @@ def test_a_level_adds_little_and_light_rather_than_colour() -> None:
     even = torch.tensor([0.1, 0.0, -0.1])[:, None, None].expand(1, 3, 4 * TINTED, 4 * TINTED)
     torch.testing.assert_close(tempered(even), even, atol=3e-3, rtol=0)  # a wide tint stays
     grey = tempered(spark, coloured=False)  # the finest level adds light alone
-    torch.testing.assert_close(grey, added.mean(1, keepdim=True))
+    assert grey.shape == (1, 1, 32, 32)
+    assert 0.2 * MOST_FINE < grey.abs().max() < MOST_FINE  # a third of the channels has all of it
 
 
 def test_an_enlarged_face_shrinks_back_to_what_was_given() -> None:

@@ -89,7 +89,7 @@ def render(person: Person, units: Mapping[str, float], pose: Pose = FRONTAL) -> 
     back = backward_map(skin, seen, inner, float(person.landmarks[at.CHIN, 1]), pose.roll, hinge)
     landmarks, outline, locks = _move_points(person, posed, back)
     lids = [move_lids(back, person, landmarks, side) for side in (0, 1)]
-    photo = sampled(person.image, back, cv2.INTER_CUBIC if size > 256 else cv2.INTER_LINEAR)
+    photo = sampled(person.image, back, cv2.INTER_LANCZOS4)  # linear, half of what is fine is lost
     skin_mask = sampled(person.skin, back)
     # the face, in floating point: lids, light, eyes, mouth
     box = _face_box(skin_mask, size)
