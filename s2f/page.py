@@ -133,7 +133,11 @@ def require_extent(page: Page) -> None:
 
 
 def polarity(page: Page) -> Finding:
-    """Light strokes on dark paper? Paper fills the border and most of the page, and strokes are thin."""
+    """Light strokes on dark paper? Paper fills the border and most of the page, and strokes are thin.
+
+    A page that is light all over leaves little for strokes to say: in hair shaded with a pencil, light grain
+    counts as lines. One that is dark may be a light one in bad light.
+    """
     grey = cv2.cvtColor(page.small, cv2.COLOR_RGB2GRAY)
     if max(grey.shape) > 2 * POLAR:
         grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
@@ -149,7 +153,8 @@ def polarity(page: Page) -> Finding:
     least = 0.35 * max(float(dark_lines.max()), float(light_lines.max()))
     dark, pale = float((dark_lines > least).mean()), float((light_lines > least).mean())
     lines = (dark - pale) / (dark + pale + 1e-6)
-    verdict = float(0.6 * (light[border].mean() + light.mean() - 1) + 1.2 * lines)
+    paper = float(light[border].mean() + light.mean() - 1)
+    verdict = 0.6 * paper + 1.2 * (1 - max(paper, 0.0)) * lines
     page.inverted = verdict < 0
     message = (
         "Turned white-on-black into black-on-white." if page.inverted else "Dark strokes on light paper."

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from s2f.page import polarity, read_page
 from s2f.sketch import prepare
 from s2f.strokes import skeleton, stroke_width
 from tests.drawn_faces import Drawn, finding, ink, off, photographed
@@ -29,6 +30,19 @@ def test_polarity_white_on_black_equals_black_on_white(face: Drawn) -> None:
 @pytest.mark.parametrize("shadow", [0.0, 0.35, 0.5])
 def test_polarity_is_not_fooled_by_shadows(face: Drawn, shadow: float) -> None:
     assert not finding(prepare(photographed(face.page, shadow=shadow)), "polarity").changed
+
+
+def test_polarity_is_not_fooled_by_a_pencils_grain() -> None:
+    """Hair shaded with the side of a pencil is full of light specks, and a face has few lines beside it."""
+    page = np.full((512, 512), 255, np.uint8)
+    cv2.ellipse(page, (256, 270), (150, 190), 0, 150, 390, 105, 50)
+    specks = np.random.default_rng(0).random(page.shape) < 0.03
+    grain = cv2.dilate(specks.astype(np.uint8), np.ones((3, 3), np.uint8))
+    page[(page == 105) & (grain > 0)] = 160
+    cv2.ellipse(page, (256, 290), (110, 150), 0, 0, 360, 60, 2)
+    for x in (205, 307):
+        cv2.circle(page, (x, 270), 14, 60, 2)
+    assert not polarity(read_page(Image.fromarray(page))).changed
 
 
 @pytest.mark.parametrize("stroke", [0, 255])
