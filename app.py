@@ -87,7 +87,7 @@ def draw_tab(desk: Handlers) -> tuple[list[Any], gr.Button]:
             kept = parts.keep()
         with gr.Tab("Variations"), gr.Row():
             with gr.Column(min_width=280):
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, info=words.SEED)
+                seed = gr.Number(parts.FIRST_SEED, label="Seed", precision=0, minimum=0, info=words.SEED)
                 more = gr.Button("Show more faces of this drawing", variant="primary")
             with gr.Column(min_width=280):
                 others = parts.thumbs("Variations")

@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from s2f import provenance
+from s2f.space.parts import FIRST_SEED
 from tests.set_copies import FAIR, drawn_photo
 from tests.visitors import FLAGS, face_of, leave, need_browser, served, source, tiny_face_model, visit
 
@@ -148,10 +149,10 @@ def test_other_faces_of_one_drawing_and_one_of_them_taken(page: Page, shots: Pat
     page.get_by_role("tab", name="Variations").click()
     page.get_by_role("button", name="Show more faces").click()
     others = page.get_by_role("radiogroup", name="Variations").get_by_role("radio")
-    expect(others).to_have_text([f"seed {n}" for n in (1, 2, 3, 4)])
+    expect(others).to_have_text([f"seed {FIRST_SEED + n}" for n in (1, 2, 3, 4)])
     page.screenshot(path=shots / "variations.png", full_page=True)
     others.nth(2).click()
-    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("3")
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value(str(FIRST_SEED + 3))
     expect(face_of(page)).not_to_have_attribute("src", first)
 
 

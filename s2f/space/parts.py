@@ -15,6 +15,7 @@ STATIC = Path(__file__).parent / "static"
 EXAMPLES = Path(__file__).parent / "examples"
 CSS = (STATIC / "page.css").read_text("utf-8")
 PICKED = {"skin": "Skin", "hair": "Hair", "eye": "Eyes"}  # the parts of the look that the page asks about
+FIRST_SEED = 2  # a visitor begins with somebody in good light
 AS_DRAWN, AS_IT_IS = "as drawn", "as it is"
 PLAIN, QUICK = "off", "enhancer"
 ENHANCE = [("Off", PLAIN), ("Quick", QUICK), ("GFPGAN", "gfpgan")]
