@@ -15,8 +15,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# a filter (its middle, then either side) that undoes [1, 6, 1] / 8: doubled smoothly and averaged again
-UNDOING = (1.4172, -0.2431, 0.0417, -0.0072)
+# A filter (its middle, then either side) that undoes [1, 6, 1] / 8, what doubling smoothly and averaging
+# again make of a row: √2 (√8 - 3)^n.
+UNDOING = [2**0.5 * (8**0.5 - 3) ** n for n in range(9)]
 
 
 def conv(inputs: int, outputs: int, stride: int = 1, std: float | None = None) -> nn.Conv2d:
@@ -114,9 +115,8 @@ def _undoing(x: torch.Tensor, axis: int) -> torch.Tensor:
     """Along an axis, what doubling and averaging will make x of. As sums of shifts: these keep the precision
     given, where a convolution under autocast does not."""
     reach, count = len(UNDOING) - 1, x.shape[axis]
-    wide = torch.cat(
-        [x.narrow(axis, 0, reach).flip(axis), x, x.narrow(axis, count - reach, reach).flip(axis)], axis
-    )
+    at = torch.arange(-reach, count + reach, device=x.device) % (2 * count)
+    wide = x.index_select(axis, torch.minimum(at, 2 * count - 1 - at))  # mirrored at both ends
     sharp = UNDOING[0] * x
     for n, share in enumerate(UNDOING[1:], 1):
         sharp = sharp + share * (wide.narrow(axis, reach - n, count) + wide.narrow(axis, reach + n, count))
