@@ -37,6 +37,7 @@ from s2f.batches import (
 from s2f.errors import S2FError
 from s2f.models import Critic, Drawer, Reader
 from s2f.models.drawer import GRID, Window, cut, told_of_hand
+from s2f.models.widening import widened
 from s2f.shipped import BUNDLED
 from s2f.training import (
     Clock,
@@ -64,6 +65,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--init", help="folder or repository of a drawer to go on from")
     p.add_argument("--size", type=int, default=512, help="of the pictures the drawer makes")
     p.add_argument("--widths", type=int, nargs="+", default=[48, 96, 160, 224])
+    p.add_argument("--detail", type=int, nargs="+", help="of finer levels; with --init multiples of its own")
     p.add_argument("--critic_width", type=int, default=64)
     p.add_argument(
         "--critic_from", type=float, default=0.15, help="share of the steps before the critic joins"
@@ -250,13 +252,12 @@ def fit_hand(drawer: Drawer, faces: Faces, device: torch.device, count: int = 20
     drawer.hand.bias.copy_(skill.mean() - weight @ told.mean(0))
 
 
-def taken_up(init: str, regained: list[float] | None) -> Drawer:
-    trained = Drawer.from_pretrained(init)
-    if regained is None:
-        return trained
-    drawer = Drawer(**{**trained.config, "regained": regained})
-    drawer.load_state_dict(trained.state_dict())
-    return drawer
+def begun(args: argparse.Namespace) -> Drawer:
+    """A new one, or that of --init with what the flags say otherwise."""
+    told = {k: v for k in ("detail", "regained") if (v := getattr(args, k))}
+    if not args.init:
+        return Drawer(args.size, args.widths, **told)
+    return widened(Drawer.from_pretrained(args.init), **told)
 
 
 def critic_of(folder: str | Path, resolution: int) -> Path:
@@ -280,7 +281,7 @@ def main(argv: list[str] | None = None) -> None:
     looked_at = read(args.corpus, "validation", side)
     looked_at = looked_at.where(torch.linspace(0, len(looked_at) - 1, 12).long())
 
-    plain = taken_up(args.init, args.regained) if args.init else Drawer(args.size, args.widths)
+    plain = begun(args)
     whole = data.look[data.look.isfinite().flatten(1).all(1)]
     if not len(whole):
         raise TrainingError(
