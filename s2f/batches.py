@@ -23,8 +23,9 @@ ASPECTS = (*PARTS, "light")
 MIRRORED = [
     ACTION_UNITS.index(u[:-1] + {"L": "R", "R": "L"}[u[-1]] if u[-2] == "_" else u) for u in ACTION_UNITS
 ]
-HAIR = OWN.index("hair")
+SKIN, HAIR = OWN.index("skin"), OWN.index("hair")
 USUAL = 0.95  # of the looks: from these is taken what a visitor leaves open
+DARKER = 12.0  # by so much L* hair is told from skin
 MOUTH = slice(87, 109)  # of the 189 landmarks
 _FACTS = ["expression", "intensity", "action_units", "pose", "identity", "ethnicity", "real"]
 _SEEN = ["image", "landmarks", "look"]
@@ -219,8 +220,17 @@ def dressed(faces: Faces, chosen: torch.Tensor) -> torch.Tensor:
 
 
 def usual_looks(looks: torch.Tensor) -> torch.Tensor:
-    """Without those farthest from the usual in skin, hair, eyes or lips: dyed green, or measured amiss."""
+    """Without those farthest from the usual in skin, hair, eyes or lips: dyed green, or measured amiss.
+
+    Hair hardly darker than the skin, as cropped hair on dark skin is measured, would be a veil where somebody
+    drew it long: such a look gets the hair of whoever is most alike in skin.
+    """
     own = looks[:, : len(OWN)]
     away = (own - own.median(0).values).abs()
     odd = (away / away.median(0).values.clamp(min=1)).flatten(1).amax(1)
-    return looks[odd <= odd.quantile(USUAL)]
+    usual = looks[odd <= odd.quantile(USUAL)].clone()
+    plain = usual[:, HAIR, 0] < usual[:, SKIN, 0] - DARKER
+    if plain.any():
+        alike = torch.cdist(usual[~plain, SKIN], usual[plain, SKIN]).argmin(1)
+        usual[~plain, HAIR] = usual[plain, HAIR][alike]
+    return usual

@@ -84,3 +84,20 @@ def test_what_a_visitor_leaves_open_is_no_odd_look() -> None:
     assert 90 < len(kept) < 100
     assert kept[:, 1, 1].min() > 10
     assert kept[:, 4, 1].min() == -25
+
+
+def test_hair_left_open_is_told_from_skin() -> None:
+    looks = torch.full((40, 7, 3), 20.0) + torch.randn(40, 7, 3, generator=torch.Generator().manual_seed(0))
+    looks[:, 0, 0], looks[:, 1, 0] = torch.linspace(28, 60, 40), torch.linspace(8, 24, 40)
+    looks[3:12:2, 1] = looks[3:12:2, 0]  # a scalp shines through
+    dealt = usual_looks(looks)
+    assert len(dealt) >= 38  # nobody is left out for it
+    assert (dealt[:, 0, 0] - dealt[:, 1, 0]).min() >= 12
+    had = {tuple(look[1].tolist()) for look in looks}
+    assert all(tuple(look[1].tolist()) in had for look in dealt)
+    for look in dealt:
+        if (true := looks[(looks[:, 0] == look[0]).all(1)][0])[1, 0] < true[0, 0] - 12:
+            assert torch.equal(look, true)
+        else:
+            assert abs(look[0, 0] - looks[(looks[:, 1] == look[1]).all(1)][0, 0, 0]) < 2
+            assert torch.equal(look[2:], true[2:])

@@ -5,8 +5,9 @@
 
 Weights trained on from the same start can be averaged number by number (Wortsman et al., arXiv 2109.01903).
 Of drawers, what is sharper in the later and likelier in the earlier meets in the middle: which share of the
-earlier is best, only an evaluation on the validation split tells. What reads a hand's skill is fitted to
-what the rest sees, not learned: with --corpus it is fitted to the blend, without it stays the later model's.
+earlier is best, only an evaluation on the validation split tells. Two things are not learned, what reads a
+hand's skill and the bank of looks: with --corpus the one is fitted to the blend and the other dealt anew,
+without it both stay the later model's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from drawer import DRAWN, fit_hand
+from drawer import DRAWN, deal, fit_hand, whole_looks
 
 from s2f.batches import read
 from s2f.errors import S2FError
@@ -33,7 +34,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--model", type=Path, required=True, help="folder of the later run, whose story stays")
     p.add_argument("--kept", type=Path, required=True, help="folder of the earlier one")
     p.add_argument("--share", type=float, required=True, help="of the earlier one's weights, from 0 to 1")
-    p.add_argument("--corpus", help="of a drawer: folder or repository to fit the reading of hands to")
+    p.add_argument("--corpus", help="of a drawer: folder or repository to fit to and to deal from")
     p.add_argument("--output_dir", type=Path, required=True)
     args = p.parse_args(argv)
     if not 0 <= args.share <= 1:
@@ -62,7 +63,9 @@ def main(argv: list[str] | None = None) -> None:
             raise TrainingError(
                 f"got --corpus with {type(model).__name__}, expected a Drawer, who reads hands; drop it"
             )
-        fit_hand(model.eval(), read(args.corpus, "train", DRAWN).invented(), torch.device("cpu"))
+        faces = read(args.corpus, "train", DRAWN).invented()
+        fit_hand(model.eval(), faces, torch.device("cpu"))
+        deal(model, whole_looks(faces))
     model.save_pretrained(args.output_dir, dtype=torch.float16)
     if (story := args.model / "training.json").is_file():
         told = json.loads(story.read_text("utf-8")) | {"kept": args.kept.name, "kept_share": args.share}

@@ -67,27 +67,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--widths", type=int, nargs="+", default=[48, 96, 160, 224])
     p.add_argument("--detail", type=int, nargs="+", help="of finer levels; with --init multiples of its own")
     p.add_argument("--critic_width", type=int, default=64)
-    p.add_argument(
-        "--critic_from", type=float, default=0.15, help="share of the steps before the critic joins"
-    )
+    p.add_argument("--critic_from", type=float, default=0.15, help="share of steps before the critic joins")
     p.add_argument("--critic_learning_rate", type=float, default=5e-4)
-    p.add_argument(
-        "--critic_ahead",
-        type=int,
-        default=0,
-        help="with an --init that brings no critic: steps that a new one learns alone once it has joined",
-    )
+    p.add_argument("--critic_ahead", type=int, default=0, help="steps that a new critic learns alone first")
     p.add_argument("--reader", default=str(BUNDLED / "reader"), help="who checks what the face shows")
-    p.add_argument(
-        "--finest_only",
-        action="store_true",
-        help="the level of --resolution alone; the rest stays as in --init",
-    )
-    p.add_argument(
-        "--window",
-        type=int,
-        help="with --finest_only: pixels of a side of the piece made and judged at a step; unset, all of it",
-    )
+    p.add_argument("--finest_only", action="store_true", help="only the level of --resolution learns")
+    p.add_argument("--window", type=int, help="with --finest_only: side of the piece of a step; unset, all")
     p.add_argument(
         "--regained",
         type=float,
@@ -110,8 +95,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         )
     sides = range(cell := args.resolution // GRID, args.resolution + 1, cell)
     if args.window is not None and not (args.finest_only and args.window in sides):
-        expected = f"--finest_only and a multiple of {cell} up to {args.resolution}"
-        p.error(f"argument --window: got {args.window}, expected {expected}; correct it")
+        wanted = f"--finest_only and a multiple of {cell} up to {args.resolution}"
+        p.error(f"argument --window: got {args.window}, expected {wanted}; correct it")
     return args
 
 
@@ -252,6 +237,23 @@ def fit_hand(drawer: Drawer, faces: Faces, device: torch.device, count: int = 20
     drawer.hand.bias.copy_(skill.mean() - weight @ told.mean(0))
 
 
+def whole_looks(faces: Faces) -> torch.Tensor:
+    """Those of which all is known."""
+    whole = faces.look[faces.look.isfinite().flatten(1).all(1)]
+    if not len(whole):
+        raise TrainingError(
+            "got a corpus in which no look is measured, expected one that s2f corpus build made; on other "
+            "pictures train pix2pix or diffusion"
+        )
+    return whole
+
+
+def deal(drawer: Drawer, looks: torch.Tensor) -> None:
+    """Into its bank, from which comes what a visitor leaves open."""
+    usual = usual_looks(looks)
+    drawer.bank.copy_(usual[torch.linspace(0, len(usual) - 1, len(drawer.bank)).long()])
+
+
 def begun(args: argparse.Namespace) -> Drawer:
     """A new one, or that of --init with what the flags say otherwise."""
     told = {k: v for k in ("detail", "regained") if (v := getattr(args, k))}
@@ -282,18 +284,12 @@ def main(argv: list[str] | None = None) -> None:
     looked_at = looked_at.where(torch.linspace(0, len(looked_at) - 1, 12).long())
 
     plain = begun(args)
-    whole = data.look[data.look.isfinite().flatten(1).all(1)]
-    if not len(whole):
-        raise TrainingError(
-            "got a corpus in which no look is measured, expected one that s2f corpus build made; on other "
-            "pictures train pix2pix or diffusion"
-        )
+    whole = whole_looks(data)
     if args.finest_only:
         plain.requires_grad_(False)
         plain.detail[LEVELS.index(args.resolution) - 1].requires_grad_(True)
     else:
-        usual = usual_looks(whole)
-        plain.bank.copy_(usual[torch.linspace(0, len(usual) - 1, len(plain.bank)).long()])
+        deal(plain, whole)
     reader = Reader.from_pretrained(args.reader).eval().requires_grad_(False).to(accelerator.device)
     if args.init and (grown := critic_of(args.init, args.resolution)).is_dir():
         judge = Critic.from_pretrained(grown)
