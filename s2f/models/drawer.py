@@ -79,7 +79,7 @@ class Drawer(nn.Module, HubMixin):
         self,
         size: int = 512,
         widths: list[int] = [48, 96, 160, 224],  # noqa: B006  # a JSON default, never changed
-        detail: list[int] = [24, 16],  # noqa: B006
+        detail: list[int] = [48, 32],  # noqa: B006
         blocks: int = 1,
         condition: int = 96,
         parts: int = 6,
