@@ -34,6 +34,7 @@ FLOORS = [
         "corpus",
         "training",
         "batches",
+        "fitting",
         "jitter",
         "gallery",
         "animation",

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional
 
 from s2f import SketchToFace, losses
-from s2f.image import to_tensor
+from s2f.batches import Faces
+from s2f.fitting import sharpened
+from s2f.image import to_pil, to_tensor
+from s2f.metrics import sharpness
 from s2f.models import Critic, Drawer, Enhancer
 from s2f.models.critic import amplified
 from s2f.models.drawer import MOST, MOST_FINE, TINTED, tempered, unlatticed
 from s2f.models.enhancer import fitted, returned
 from s2f.models.layers import doubled, enlarged
+from s2f.models.widening import widened
 from s2f.space.parts import EXAMPLES
 
 
@@ -189,3 +196,39 @@ def test_the_bundled_drawer_lays_no_grid_over_faces() -> None:
     at, near, even = slice(side // 2 - 2, side // 2 + 3), slice(side // 2 - 16, side // 2 - 3), slice(0, 3)
     for grid, usual in (((at, at), (near, near)), ((at, even), (near, even)), ((even, at), (even, near))):
         assert strength[grid].max() < 4 * strength[usual].mean()
+
+
+def test_a_finest_level_ends_as_sharp_as_photographs() -> None:
+    """Photographs are what it draws itself with more regained than it was made with."""
+    torch.manual_seed(0)
+    soft = Drawer(256, [8, 8, 8, 8], [8], condition=8, bank=8, regained=[0.5]).eval()
+    for weight in soft.parameters():
+        torch.nn.init.normal_(weight, std=0.12)
+    torch.nn.init.zeros_(soft.detail[0].leave.weight)  # all its detail is the coarser level's
+    torch.nn.init.ones_(soft.hand.bias)  # a sure hand
+    pages, look = noise(6, 1, 256, 256).tanh(), torch.full((6, 7, 3), 30.0)
+
+    def drawn(drawer: Drawer) -> list[np.ndarray]:
+        with torch.no_grad():
+            faces = torch.cat([drawer(page[None], look[:1]) for page in pages])
+        return [np.asarray(face) for face in to_pil(functional.avg_pool2d(faces, 2))]
+
+    def fitted_to(regained: float) -> Drawer:
+        with torch.no_grad():
+            photographs = widened(soft, regained=[regained]).eval()(pages, look)
+        known: dict[str, Any] = {
+            "picture": (127.5 * (photographs + 1)).round().to(torch.uint8),
+            "drawing": (127.5 * (pages + 1)).round().to(torch.uint8),
+            "look": look,
+        }
+        faces = Faces(**dict.fromkeys(Faces.__dataclass_fields__, torch.zeros(6)) | known)
+        return sharpened(soft, faces, 256, torch.device("cpu"))
+
+    sharp, wanted = fitted_to(1.5), widened(soft, regained=[1.5]).eval()
+    shares = [sharpness(a) / sharpness(b) for a, b in zip(drawn(sharp), drawn(wanted), strict=True)]
+    assert abs(sharp.regained[0] - 1.5) < 0.05
+    assert abs(np.mean(shares) - 1) < 0.03
+    assert sharp.config["regained"] == sharp.regained  # it is saved so
+    assert soft.regained == [0.5]
+    assert torch.equal(sharp.detail[0].look.weight, soft.detail[0].look.weight)
+    assert fitted_to(0.1).regained[0] < 0.1

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from s2f.batches import Faces, usual_looks
+from s2f.fitting import fit_hand
 from s2f.models import Drawer
 from s2f.models.drawer import leaned
 from tests.scripts import script
@@ -40,7 +41,7 @@ def test_a_hand_that_was_never_fitted_is_trusted_as_most(drawer: Drawer) -> None
 
 
 def test_skill_is_read_off_drawings_never_seen(drawer: Drawer) -> None:
-    script("drawer").fit_hand(drawer, faces_of(*hands(60, 1)), torch.device("cpu"))
+    fit_hand(drawer, faces_of(*hands(60, 1)), torch.device("cpu"))
     pages, skill = hands(20, 2)
     assert (drawer.skill(drawer.seen(pages / 127.5 - 1)) - skill).abs().max() < 0.2
 
@@ -55,7 +56,7 @@ def test_in_the_middle_the_hand_has_a_say(drawer: Drawer) -> None:
     torch.nn.init.normal_(drawer.bank, 40.0, 10.0)
     for weight in drawer.parameters():  # an untrained drawer does not listen yet
         torch.nn.init.normal_(weight, std=0.1)
-    script("drawer").fit_hand(drawer, faces_of(*hands(60, 1)), torch.device("cpu"))
+    fit_hand(drawer, faces_of(*hands(60, 1)), torch.device("cpu"))
     pages, look = hands(2, 3)[0] / 127.5 - 1, drawer.bank[:2]
     with torch.no_grad():
         skill = drawer.skill(drawer.seen(pages))

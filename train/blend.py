@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from drawer import DRAWN, deal, fit_hand, whole_looks
 
 from s2f.batches import read
 from s2f.errors import S2FError
+from s2f.fitting import deal, fit_hand, whole_looks
 from s2f.models import Drawer, load_model
+from s2f.models.drawer import DRAWN
 from s2f.training import TrainingError, update_average
 
 logger = logging.getLogger(__name__)

@@ -32,16 +32,15 @@ from s2f.batches import (
     nudged,
     read,
     to_float,
-    usual_looks,
 )
 from s2f.errors import S2FError
+from s2f.fitting import deal, fit_hand, sharpened, whole_looks
 from s2f.models import Critic, Drawer, Reader
-from s2f.models.drawer import GRID, Window, cut, told_of_hand
+from s2f.models.drawer import DRAWN, GRID, Window, cut
 from s2f.models.widening import widened
 from s2f.shipped import BUNDLED
 from s2f.training import (
     Clock,
-    TrainingError,
     begin,
     common_flags,
     contact_sheet,
@@ -54,9 +53,7 @@ from s2f.training import (
     warm_cosine,
 )
 
-HELD = 10.0  # back, of what tells a hand's skill, against chance
 LEVELS = (128, 256, 512)  # what the drawer makes, one from the other
-DRAWN = 256  # pixels of a drawing that the coarsest level sees already
 CALM, CALM_EVERY = 0.005, 8  # weight of the slope of the critic, and how often it is measured
 
 
@@ -73,12 +70,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--reader", default=str(BUNDLED / "reader"), help="who checks what the face shows")
     p.add_argument("--finest_only", action="store_true", help="only the level of --resolution learns")
     p.add_argument("--window", type=int, help="with --finest_only: side of the piece of a step; unset, all")
-    p.add_argument(
-        "--regained",
-        type=float,
-        nargs="+",
-        help="with --init: how much each level gets back of what enlarging loses, for the surest hand",
-    )
     p.add_argument("--freehand", type=float, default=0.6, help="share of drawings by hand")
     p.set_defaults(resolution=256, train_batch_size=8, max_train_steps=6000, ema_decay=0.998)
     p.set_defaults(learning_rate=6e-4)
@@ -220,43 +211,9 @@ def sheet(model: Drawer, faces: Faces, resolution: int, device: torch.device) ->
     return [functional.adaptive_avg_pool2d(row.cpu(), resolution) for row in rows]
 
 
-@torch.no_grad()
-def fit_hand(drawer: Drawer, faces: Faces, device: torch.device, count: int = 2000) -> None:
-    """Least squares from what the drawer sees in drawings to the skill of their hands, lightly held back."""
-    rows = torch.linspace(0, len(faces) - 1, min(count, len(faces))).long().tolist()
-    pages = [(n, n % faces.drawing.shape[1]) for n in rows]
-    shown = tqdm(pages, desc="hands", unit="drawing", delay=2)
-    drawings = (to_float(faces.drawing[n, k][None, None]).to(device) for n, k in shown)
-    told = torch.cat([told_of_hand(drawer.seen(drawing)) for drawing in drawings]).double().cpu()
-    skill = torch.stack([faces.skill[n, k] for n, k in pages]).double()
-    spread = told.std(0, unbiased=False) + 1e-6
-    even = (told - told.mean(0)) / spread
-    held = even.T @ even + HELD * torch.eye(even.shape[1])
-    weight = torch.linalg.solve(held, even.T @ (skill - skill.mean())) / spread
-    drawer.hand.weight.copy_(weight[None])
-    drawer.hand.bias.copy_(skill.mean() - weight @ told.mean(0))
-
-
-def whole_looks(faces: Faces) -> torch.Tensor:
-    """Those of which all is known."""
-    whole = faces.look[faces.look.isfinite().flatten(1).all(1)]
-    if not len(whole):
-        raise TrainingError(
-            "got a corpus in which no look is measured, expected one that s2f corpus build made; on other "
-            "pictures train pix2pix or diffusion"
-        )
-    return whole
-
-
-def deal(drawer: Drawer, looks: torch.Tensor) -> None:
-    """Into its bank, from which comes what a visitor leaves open."""
-    usual = usual_looks(looks)
-    drawer.bank.copy_(usual[torch.linspace(0, len(usual) - 1, len(drawer.bank)).long()])
-
-
 def begun(args: argparse.Namespace) -> Drawer:
     """A new one, or that of --init with what the flags say otherwise."""
-    told = {k: v for k in ("detail", "regained") if (v := getattr(args, k))}
+    told = {"detail": args.detail} if args.detail else {}
     if not args.init:
         return Drawer(args.size, args.widths, **told)
     return widened(Drawer.from_pretrained(args.init), **told)
@@ -280,8 +237,8 @@ def main(argv: list[str] | None = None) -> None:
     accelerator = begin(args, "drawer", DistributedDataParallelKwargs(find_unused_parameters=True))
     side = max(args.resolution, DRAWN)
     data = read(args.corpus, "train", side, limit=args.train_samples).invented()
-    looked_at = read(args.corpus, "validation", side)
-    looked_at = looked_at.where(torch.linspace(0, len(looked_at) - 1, 12).long())
+    held_out = read(args.corpus, "validation", side)
+    looked_at = held_out.where(torch.linspace(0, len(held_out) - 1, 12).long())
 
     plain = begun(args)
     whole = whole_looks(data)
@@ -380,7 +337,9 @@ def main(argv: list[str] | None = None) -> None:
             )
         bar.update()
     bar.close()
-    if not args.finest_only:
+    if args.finest_only:
+        average = sharpened(average, held_out, args.resolution, accelerator.device)
+    else:
         fit_hand(average, data, accelerator.device)
     if accelerator.is_main_process:
         keep_critics(args, judge)

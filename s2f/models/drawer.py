@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Window = tuple[int, int, int]  # of a picture: top, left, side, in cells of the grid
 GRID = 64  # of the U-Net; a picture of 128² is the coarsest made
+DRAWN = 4 * GRID  # pixels of a drawing that the U-Net sees
 TILE = 128  # side of the grain
 UNREAD = 0.7  # the skill of a hand where none was fitted
 SURE = 4  # power of the trust: only very sure hands are sharp enough by themselves
@@ -85,7 +86,7 @@ class Drawer(nn.Module, HubMixin):
         parts: int = 6,
         aspects: int = 7,
         bank: int = 512,
-        regained: list[float] = [1.0, 1.0],  # noqa: B006  # by each level, for the surest hand; others regain more
+        regained: list[float] = [1.0, 1.0],  # noqa: B006  # by each level, for the surest hand; fitted last
     ) -> None:
         super().__init__()
         sizes = [2 * GRID * 2**n for n in range(len(detail) + 1)]
@@ -153,7 +154,7 @@ class Drawer(nn.Module, HubMixin):
                 f"got a drawing of shape {list(drawing.shape)}, expected [batch, 1, side, side]; make it "
                 "square and grey"
             )
-        coarse = functional.pixel_unshuffle(sized(drawing, 4 * GRID), 4)  # (N, 16, 64, 64)
+        coarse = functional.pixel_unshuffle(sized(drawing, DRAWN), 4)  # (N, 16, 64, 64)
         return self.body.encode(torch.cat([coarse, planes(coarse)], 1))
 
     def skill(self, seen: list[torch.Tensor]) -> torch.Tensor:
@@ -190,7 +191,7 @@ class Drawer(nn.Module, HubMixin):
             if window and side == size:
                 x, before, page = (cut(level, window) for level in (x, before, page))
             x, more = step(x, functional.pixel_unshuffle(page, 2), asked)  # of (N, 8, side / 2, side / 2)
-            # The lines of a sure hand are sharp as they are; what an unsure one leaves soft needs all of it.
+            # An unsure hand's face regains just what enlarging loses; how much a sure one's does, is fitted.
             share = 1 - sure * (1 - regained)
             more = tempered(more, coloured=side <= COLOURED)
             made.append(enlarged(before, share) + more)  # (N, 3, 256, 256), then (N, 3, 512, 512)
