@@ -25,6 +25,7 @@ _TO_XYZ = np.array(
 _TO_XYZ /= np.array([0.95047, 1.0, 1.08883])[:, None]
 
 # Names people use, as these parts look in photographs: a name means another colour for eyes than for hair.
+# None much stronger than people have it, since that runs: under redder lips a drawer dyes teeth and skin.
 NAMED: dict[str, dict[str, str]] = {
     "skin": {
         "porcelain": "#ecc9b5",
@@ -43,20 +44,20 @@ NAMED: dict[str, dict[str, str]] = {
         "brown": "#4f3a2b",
         "light brown": "#745840",
         "blond": "#a88a60",
-        "light blond": "#cbb28a",
-        "red": "#7a3b20",
+        "light blond": "#bda47c",
+        "red": "#6c3a27",
         "grey": "#85827d",
         "white": "#d3d0ca",
     },
     "eye": {
         "brown": "#4a3324",
         "dark brown": "#2e211a",
-        "hazel": "#6a5638",
-        "green": "#5f6b4e",
-        "blue": "#6d8398",
-        "grey": "#79818a",
+        "hazel": "#5a4931",
+        "green": "#59664a",
+        "blue": "#5b7084",
+        "grey": "#697179",
     },
-    "lip": {"pale": "#c48f85", "rose": "#b0686a", "red": "#9c2f36", "brown": "#7a4740", "dark": "#54302d"},
+    "lip": {"pale": "#c48f85", "rose": "#b0686a", "red": "#7f3c3f", "brown": "#7a4740", "dark": "#54302d"},
     "backdrop": {"white": "#e6e6e6", "grey": "#8c8c8c", "black": "#1c1c1c", "blue": "#8496ab"},
     "clothes": {
         "white": "#dedede",
