@@ -44,7 +44,7 @@ NAMED: dict[str, dict[str, str]] = {
         "brown": "#4f3a2b",
         "light brown": "#745840",
         "blond": "#a88a60",
-        "light blond": "#bda47c",
+        "light blond": "#cbb28a",
         "red": "#6c3a27",
         "grey": "#85827d",
         "white": "#d3d0ca",
