@@ -13,7 +13,7 @@ from .batches import Faces, to_float, usual_looks
 from .image import to_pil
 from .metrics import sharpness
 from .models import Drawer
-from .models.drawer import GRID, leaned, told_of_hand
+from .models.drawer import finer, leaned, told_of_hand
 from .models.widening import widened
 from .training import TrainingError
 
@@ -62,7 +62,7 @@ def sharpened(drawer: Drawer, faces: Faces, size: int, device: torch.device, cou
     Compared is what the level averages back to, where what enlarging loses is missed. `faces` are of people
     from whom it has not learned.
     """
-    level = int(math.log2(size // GRID)) - 2
+    level = finer(size)
     pages, looks, wanted = [], [], 0.0
     for n, k in _spread(faces, count):
         pages.append(to_float(faces.drawing[n, k][None, None]).to(device))

@@ -50,7 +50,10 @@ def test_the_finest_level_alone(mini_corpus: Path, tmp_path: Path) -> None:
     run("drawer", mini_corpus, tmp_path / "coarse", 1, "--size", "256")
     finer = ("--size", "256", "--resolution", "256", "--init", str(tmp_path / "coarse"), "--finest_only")
     run("drawer", mini_corpus, tmp_path / "fine", 2, *finer)
-    one, other = (Drawer.from_pretrained(tmp_path / name).state_dict() for name in ("coarse", "fine"))
+    coarse, fine = (Drawer.from_pretrained(tmp_path / name) for name in ("coarse", "fine"))
+    assert coarse.regained[0] == 1.0
+    assert fine.regained[0] != 1.0  # fitted, and kept in its configuration
+    one, other = coarse.state_dict(), fine.state_dict()
     changed = {name for name in one if not torch.equal(one[name], other[name])}
     assert changed
     assert all(name.startswith("detail.0.") for name in changed)
@@ -63,6 +66,17 @@ def test_the_finest_level_alone(mini_corpus: Path, tmp_path: Path) -> None:
             run("drawer", mini_corpus, tmp_path / "none", 1, *finer, "--window", amiss)
     with pytest.raises(SystemExit):
         run("drawer", mini_corpus, tmp_path / "none", 1, "--finest_only")
+
+
+def test_a_finest_level_learns_anew_what_was_fitted_before(tmp_path: Path) -> None:
+    trainer = script("drawer")
+    Drawer(512, [8, 8], [8, 8], condition=8, bank=4, regained=[0.9, 1.7]).save_pretrained(tmp_path / "fine")
+    flags = ["--corpus", "none", "--output_dir", str(tmp_path), "--init", str(tmp_path / "fine")]
+    for resolution, wanted in (("256", [1.0, 1.7]), ("512", [0.9, 1.0])):
+        alone = trainer.parse_args([*flags, "--resolution", resolution, "--finest_only"])
+        assert trainer.begun(alone).regained == wanted
+        whole = trainer.parse_args([*flags, "--resolution", resolution])
+        assert trainer.begun(whole).regained == [0.9, 1.7]
 
 
 def test_a_new_critic_learns_alone_first(mini_corpus: Path, tmp_path: Path) -> None:

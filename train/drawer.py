@@ -36,7 +36,7 @@ from s2f.batches import (
 from s2f.errors import S2FError
 from s2f.fitting import deal, fit_hand, sharpened, whole_looks
 from s2f.models import Critic, Drawer, Reader
-from s2f.models.drawer import DRAWN, GRID, Window, cut
+from s2f.models.drawer import DRAWN, GRID, Window, cut, finer
 from s2f.models.widening import widened
 from s2f.shipped import BUNDLED
 from s2f.training import (
@@ -216,7 +216,11 @@ def begun(args: argparse.Namespace) -> Drawer:
     told = {"detail": args.detail} if args.detail else {}
     if not args.init:
         return Drawer(args.size, args.widths, **told)
-    return widened(Drawer.from_pretrained(args.init), **told)
+    trained = Drawer.from_pretrained(args.init)
+    if args.finest_only:  # it would learn to take back what was fitted, and be fitted to more each time
+        told["regained"] = list(trained.regained)
+        told["regained"][finer(args.resolution)] = 1.0
+    return widened(trained, **told)
 
 
 def critic_of(folder: str | Path, resolution: int) -> Path:
@@ -237,14 +241,14 @@ def main(argv: list[str] | None = None) -> None:
     accelerator = begin(args, "drawer", DistributedDataParallelKwargs(find_unused_parameters=True))
     side = max(args.resolution, DRAWN)
     data = read(args.corpus, "train", side, limit=args.train_samples).invented()
-    held_out = read(args.corpus, "validation", side)
-    looked_at = held_out.where(torch.linspace(0, len(held_out) - 1, 12).long())
+    looked_at = read(args.corpus, "validation", side)
+    looked_at = looked_at.where(torch.linspace(0, len(looked_at) - 1, 12).long())
 
     plain = begun(args)
     whole = whole_looks(data)
     if args.finest_only:
         plain.requires_grad_(False)
-        plain.detail[LEVELS.index(args.resolution) - 1].requires_grad_(True)
+        plain.detail[finer(args.resolution)].requires_grad_(True)
     else:
         deal(plain, whole)
     reader = Reader.from_pretrained(args.reader).eval().requires_grad_(False).to(accelerator.device)
@@ -337,11 +341,12 @@ def main(argv: list[str] | None = None) -> None:
             )
         bar.update()
     bar.close()
-    if args.finest_only:
-        average = sharpened(average, held_out, args.resolution, accelerator.device)
-    else:
-        fit_hand(average, data, accelerator.device)
     if accelerator.is_main_process:
+        if args.finest_only:
+            held_out = read(args.corpus, "validation", side)  # again: hours long it would fill a gigabyte
+            average = sharpened(average, held_out, side, accelerator.device)
+        else:
+            fit_hand(average, data, accelerator.device)
         keep_critics(args, judge)
     finish(accelerator, args, average, minutes=clock.minutes, people=len(data.person.unique()), losses=values)
 

@@ -227,6 +227,11 @@ class Drawer(nn.Module, HubMixin):
         return chosen
 
 
+def finer(size: int) -> int:
+    """Which of the finer levels makes faces of that size; the coarsest face, made by none, has -1."""
+    return (size // (4 * GRID)).bit_length() - 1
+
+
 def cut(level: torch.Tensor, window: Window) -> torch.Tensor:
     """The window's part of a square map of any size."""
     top, left, side = (cells * level.shape[-1] // GRID for cells in window)
